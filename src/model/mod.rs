@@ -1,0 +1,14 @@
+//! The words everyone speaks. Plain values and the rules that belong to them; imports nothing of ours,
+//! reads no clock, touches no file, starts nothing.
+
+pub mod fields;
+pub mod incident;
+pub mod place;
+pub mod policy;
+pub mod secret;
+pub mod state;
+pub mod story;
+pub mod text;
+pub mod time;
+pub mod unit;
+pub mod verdict;

@@ -1,0 +1,79 @@
+//! How patient, how eager and how stubborn the program is about one service. Values only.
+
+use std::time::Duration;
+
+/// At most `count` attempts in any `window`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// Attempts allowed; at least 1.
+    pub count: u32,
+    /// The sliding window they are counted in.
+    pub window: Duration,
+}
+
+/// What to do about a unit that somebody stopped cleanly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenStopped {
+    /// Start it again.
+    Heal,
+    /// Leave it, and say so.
+    Respect,
+}
+
+/// `[defaults]`, or a service's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// Bound on one look of one probe.
+    pub timeout: Duration,
+    /// Looks in one run before a probe that is not up is believed.
+    pub tries: u32,
+    /// Pause between them.
+    pub gap: Duration,
+    /// Consecutive failed cycles before DOWN.
+    pub fail_after: u32,
+    /// Consecutive good cycles before UP again.
+    pub recover_after: u32,
+    /// How long after an attempt the probes may take to turn up.
+    pub verify_for: Duration,
+    /// How long they must then stay up.
+    pub stable_for: Duration,
+    /// How long a unit may be on its way up before that counts as down.
+    pub start_grace: Duration,
+    /// Attempts allowed in a window; used up means giving up.
+    pub max_heals: Budget,
+    /// Pause after a failed attempt; doubles with each, up to `cooldown_max`.
+    pub cooldown: Duration,
+    /// The longest pause it grows to.
+    pub cooldown_max: Duration,
+    /// Pause after giving up before one more attempt is made (half-open).
+    pub retry_after: Duration,
+    /// How often an incident that goes on is told again; `None` never.
+    pub remind_every: Option<Duration>,
+    /// What a clean stop means.
+    pub when_stopped: WhenStopped,
+    /// False: look and tell, never touch.
+    pub heal: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        let secs = Duration::from_secs;
+        Self {
+            timeout: secs(10),
+            tries: 2,
+            gap: secs(1),
+            fail_after: 1,
+            recover_after: 1,
+            verify_for: secs(30),
+            stable_for: secs(5),
+            start_grace: secs(90),
+            max_heals: Budget { count: 5, window: secs(600) },
+            cooldown: secs(10),
+            cooldown_max: secs(300),
+            retry_after: secs(3600),
+            remind_every: None,
+            when_stopped: WhenStopped::Heal,
+            heal: true,
+        }
+    }
+}

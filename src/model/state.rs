@@ -1,0 +1,178 @@
+//! What is remembered between runs, as it stands in `state.json`. Values and their names; `store` reads and
+//! writes them, `judge` changes them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::model::incident::{Attempt, Incident, PastIncident};
+use crate::model::time::Stamp;
+use crate::model::verdict::{Look, Verdict};
+
+/// The version of the state file's form that this program writes.
+pub const VERSION: u32 = 1;
+
+/// The whole file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// See [`VERSION`].
+    pub version: u32,
+    /// The host that wrote it.
+    #[serde(default)]
+    pub host: String,
+    /// The last cycle that looked at every configured service; none before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cycle: Option<Cycle>,
+    /// By service name.
+    #[serde(default)]
+    pub services: BTreeMap<String, ServiceState>,
+    /// By heartbeat name.
+    #[serde(default)]
+    pub heartbeats: BTreeMap<String, HeartbeatState>,
+    /// The broken config that was last told about, so that it is told once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_told: Option<String>,
+    /// Keys of a newer version, kept as they are.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            version: VERSION,
+            host: String::new(),
+            cycle: None,
+            services: BTreeMap::new(),
+            heartbeats: BTreeMap::new(),
+            config_told: None,
+            rest: Map::new(),
+        }
+    }
+}
+
+/// A cycle that looked at every configured service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cycle {
+    /// When it finished; the state file's mtime says the same.
+    pub finished: Stamp,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+    /// `check` or `heal`.
+    pub command: String,
+    /// How many cycles have finished on this state, to tell a renewed file from a touched one.
+    pub count: u64,
+    /// The services it looked at, so that a config with more of them is not covered.
+    pub services: Vec<String>,
+    /// Set while the config on disk is broken and the last good one is used: its first problem.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_broken: Option<String>,
+    /// Load, memory and disk as seen then, for pings and status.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub host_line: String,
+}
+
+/// What the program believes about a service, across runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Never seen.
+    New,
+    /// Works.
+    Up,
+    /// Failed, but not often enough to be believed (`fail_after`).
+    Suspect,
+    /// Down for sure; being healed, or about to be.
+    Down,
+    /// Given up on until it is seen up: a person is needed. Tried again now and then (`retry_after`).
+    Failed,
+}
+
+impl Status {
+    /// As it is written in state and output.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Up => "up",
+            Self::Suspect => "suspect",
+            Self::Down => "down",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// One service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceState {
+    /// See [`Status`].
+    pub status: Status,
+    /// Since when.
+    pub since: Stamp,
+    /// What the last cycle's probes said together.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// When they were asked.
+    pub looked: Stamp,
+    /// Each of them.
+    #[serde(default)]
+    pub looks: Vec<Look>,
+    /// Consecutive cycles found down.
+    #[serde(default)]
+    pub failures: u32,
+    /// Consecutive cycles found up.
+    #[serde(default)]
+    pub successes: u32,
+    /// The dependency it waits for, while that is down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocked_by: Option<String>,
+    /// Why it is left alone although it is down: masked, `heal = "off"`, no right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_alone: Option<String>,
+    /// The outage that goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<Incident>,
+    /// Attempts, oldest first, kept as long as a budget can ask for them.
+    #[serde(default)]
+    pub attempts: Vec<Attempt>,
+    /// The last outage that is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_incident: Option<PastIncident>,
+    /// The run of the unit that was last seen up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    /// Keys of a newer version, kept as they are.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+/// One dead man's switch, as last pinged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeartbeatState {
+    /// When a ping was last accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<Stamp>,
+    /// When one was last tried.
+    pub tried: Stamp,
+    /// What the last try came to: `accepted`, or why it was not.
+    pub answer: String,
+    /// What was claimed: `success`, `failure` …
+    pub signal: String,
+}
+
+/// A change of status that somebody may want to hear of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flip {
+    /// The service's name.
+    pub service: String,
+    /// Before.
+    pub from: Status,
+    /// After.
+    pub to: Status,
+    /// Why, in words.
+    pub reason: String,
+    /// How long the status before had lasted.
+    pub lasted: std::time::Duration,
+    /// The incident that this closed, when it did.
+    pub closed: Option<PastIncident>,
+}

@@ -1,0 +1,101 @@
+//! What is to be told about an incident: everything a report needs, and nothing that was not seen or measured.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::incident::Attempt;
+use crate::model::unit::{ManagerKind, UnitFacts};
+use crate::model::verdict::{Look, millis};
+
+/// What kind of change is told. `on = [...]` of a `[[notify]]` names them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// Confirmed down (told by `check --notify`; `heal` tries first and tells how that went).
+    Down,
+    /// Given up on: a person is needed.
+    Failed,
+    /// Up again after it had been healed, given up or told.
+    Resolved,
+    /// An incident that goes on (`remind_every`).
+    Reminder,
+    /// The configuration on disk is broken; the last good one is in use.
+    Config,
+}
+
+impl Change {
+    /// As it is written in `on = [...]`, state and output.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Down => "down",
+            Self::Failed => "failed",
+            Self::Resolved => "resolved",
+            Self::Reminder => "reminder",
+            Self::Config => "config",
+        }
+    }
+}
+
+/// What was found before a restart destroyed it. Text in it is untrusted: escape it for where it goes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// What the manager said of the unit when it was found down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<UnitFacts>,
+    /// Last lines of its log, oldest first, bounded.
+    #[serde(default)]
+    pub log: Vec<String>,
+    /// Root cause in words, only where the evidence proves it: `killed by signal 9 (SIGKILL)`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+}
+
+/// One change of one incident, ready to be told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Story {
+    /// What changed.
+    pub change: Change,
+    /// The `name` of the config, or the host's.
+    pub name: String,
+    /// Host name.
+    pub host: String,
+    /// The service; empty for [`Change::Config`].
+    pub service: String,
+    /// Its `domain`.
+    pub domain: Option<String>,
+    /// Its `port`.
+    pub port: Option<u16>,
+    /// Its `critical`.
+    pub critical: bool,
+    /// The incident's id: the same in every story of one incident.
+    pub incident: String,
+    /// Wall clock of the change, RFC 3339.
+    pub at: jiff::Timestamp,
+    /// When the incident was confirmed.
+    pub opened: jiff::Timestamp,
+    /// Why it was down.
+    pub reason: String,
+    /// How long it was, or has been, down since it was confirmed.
+    #[serde(with = "millis")]
+    pub lasted: Duration,
+    /// The attempts of this incident, oldest first.
+    pub attempts: Vec<Attempt>,
+    /// The looks that found it up, for [`Change::Resolved`]: what was verified.
+    pub verified: Vec<Look>,
+    /// For how long they were seen to stay up.
+    #[serde(with = "millis")]
+    pub stable_for: Duration,
+    /// True when another run of the unit than before was seen to serve.
+    pub new_instance: bool,
+    /// See [`Evidence`].
+    pub evidence: Evidence,
+    /// Who runs it, for commands that apply.
+    pub manager: Option<ManagerKind>,
+    /// Its unit there.
+    pub unit: Option<String>,
+    /// When the next attempt will be made, in words; empty when none will.
+    pub next: String,
+    /// The problems of the config on disk, for [`Change::Config`] and whenever it is broken.
+    pub problems: Vec<String>,
+}
