@@ -83,8 +83,8 @@ impl Default for Policy {
             cooldown: secs(10),
             cooldown_max: secs(300),
             retry_after: secs(3600),
-            // A service that fails in every cycle and is healed in each reaches 50 % when it is down for the
-            // fifth time and 60 % for the sixth: the five heals of the budget are made, the sixth is not.
+            // A service that fails in every cycle and is healed in each has reached 50 % at most when it is down
+            // for the fifth time, 55 % at least for the sixth: the budget's five heals are made, no sixth.
             flapping: Some(Flapping { start: 55, stop: 25 }),
             remind_every: None,
             when_stopped: WhenStopped::Heal,
