@@ -11,6 +11,16 @@ pub struct Budget {
     pub window: Duration,
 }
 
+/// When up and down in turns counts as flapping, in percent of the last 20 changes of verdict that could have
+/// been, the newer ones weighing more. Two thresholds, so that it does not flap in and out of flapping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flapping {
+    /// It begins at this share or above, 1 to 100.
+    pub start: u8,
+    /// It ends below this share; lower than `start`.
+    pub stop: u8,
+}
+
 /// What to do about a unit that somebody stopped cleanly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhenStopped {
@@ -47,6 +57,8 @@ pub struct Policy {
     pub cooldown_max: Duration,
     /// Pause after giving up before one more attempt is made (half-open).
     pub retry_after: Duration,
+    /// When healing stops because it does not hold; `None` never.
+    pub flapping: Option<Flapping>,
     /// How often an incident that goes on is told again; `None` never.
     pub remind_every: Option<Duration>,
     /// What a clean stop means.
@@ -71,6 +83,9 @@ impl Default for Policy {
             cooldown: secs(10),
             cooldown_max: secs(300),
             retry_after: secs(3600),
+            // A service that fails in every cycle and is healed in each has reached 50 % at most when it is down
+            // for the fifth time, 55 % at least for the sixth: the budget's five heals are made, no sixth.
+            flapping: Some(Flapping { start: 55, stop: 25 }),
             remind_every: None,
             when_stopped: WhenStopped::Heal,
             heal: true,

@@ -141,9 +141,43 @@ pub struct ServiceState {
     /// The run of the unit that was last seen up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
+    /// The last verdicts, oldest first, one letter each: `u` up, `d` down; unknown ones leave no letter.
+    /// At most [`RECENT`]; what flapping is judged by.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub recent: String,
+    /// Up and down in turns so often that healing has stopped (`flapping`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub flapping: bool,
     /// Keys of a newer version, kept as they are.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
+}
+
+/// How many verdicts [`ServiceState::recent`] keeps: 21, between which 20 changes can lie.
+pub const RECENT: usize = 21;
+
+impl ServiceState {
+    /// One that was never looked at.
+    pub fn new(at: Stamp) -> Self {
+        Self {
+            status: Status::New,
+            since: at.clone(),
+            verdict: Verdict::Unknown("never looked at".into()),
+            looked: at,
+            looks: Vec::new(),
+            failures: 0,
+            successes: 0,
+            blocked_by: None,
+            left_alone: None,
+            incident: None,
+            attempts: Vec::new(),
+            last_incident: None,
+            instance: None,
+            recent: String::new(),
+            flapping: false,
+            rest: Map::new(),
+        }
+    }
 }
 
 /// One dead man's switch, as last pinged.
