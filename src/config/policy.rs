@@ -1,0 +1,173 @@
+//! The policy keys, the same in `[defaults]` and in a service: what is not set stays as it was.
+
+use std::time::Duration;
+
+use crate::model::fields::{Fields, Value, parse_duration};
+use crate::model::place::Place;
+use crate::model::policy::{Budget, Policy, WhenStopped};
+use crate::model::text::human_duration;
+
+/// Every policy key.
+pub(super) const KEYS: [&str; 15] = [
+    "timeout",
+    "tries",
+    "gap",
+    "fail_after",
+    "recover_after",
+    "verify_for",
+    "stable_for",
+    "start_grace",
+    "max_heals",
+    "cooldown",
+    "cooldown_max",
+    "retry_after",
+    "remind_every",
+    "when_stopped",
+    "heal",
+];
+
+/// Reads the policy keys of `fields` over `base`. `deadline` bounds what can be waited for in one run.
+pub(super) fn read(fields: &mut Fields<'_>, base: &Policy, deadline: Duration) -> Policy {
+    let mut policy = base.clone();
+    let places = Places::of(fields);
+    set(&mut policy.timeout, fields.duration("timeout"));
+    set(&mut policy.tries, count(fields, "tries", 10));
+    set(&mut policy.gap, fields.duration_or_zero("gap"));
+    set(&mut policy.fail_after, count(fields, "fail_after", 1000));
+    set(&mut policy.recover_after, count(fields, "recover_after", 1000));
+    set(&mut policy.verify_for, fields.duration("verify_for"));
+    set(&mut policy.stable_for, fields.duration("stable_for"));
+    set(&mut policy.start_grace, fields.duration_or_zero("start_grace"));
+    set(&mut policy.max_heals, fields.parsed("max_heals", "such as `5 per 10m`", budget));
+    set(&mut policy.cooldown, fields.duration_or_zero("cooldown"));
+    set(&mut policy.cooldown_max, fields.duration_or_zero("cooldown_max"));
+    set(&mut policy.retry_after, fields.duration("retry_after"));
+    set(
+        &mut policy.remind_every,
+        fields.parsed("remind_every", "a duration such as `4h`, or `never`", reminder),
+    );
+    let stopped = [("heal", WhenStopped::Heal), ("respect", WhenStopped::Respect)];
+    set(&mut policy.when_stopped, fields.one_of("when_stopped", &stopped));
+    set(&mut policy.heal, fields.read("heal", "`on` or `off`", on_or_off));
+    places.cross_check(&mut policy, deadline, fields);
+    policy
+}
+
+fn set<T>(field: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *field = value;
+    }
+}
+
+fn count(fields: &mut Fields<'_>, key: &'static str, most: u64) -> Option<u32> {
+    fields.whole(key, 1..=most).and_then(|number| u32::try_from(number).ok())
+}
+
+/// `5 per 10m`.
+fn budget(text: &str) -> Result<Budget, String> {
+    let (count, window) =
+        text.split_once(" per ").ok_or_else(|| format!("`{text}` is no `COUNT per DURATION`"))?;
+    let count = count
+        .trim()
+        .parse()
+        .ok()
+        .filter(|count| (1..=1000).contains(count))
+        .ok_or_else(|| format!("`{count}` is no count from 1 to 1000"))?;
+    let window = parse_duration(window)?;
+    if window < Duration::from_secs(1) {
+        return Err("the window must be at least `1s`".into());
+    }
+    Ok(Budget { count, window })
+}
+
+fn reminder(text: &str) -> Result<Option<Duration>, String> {
+    if matches!(text, "never" | "off") {
+        return Ok(None);
+    }
+    let every = parse_duration(text)?;
+    if every < Duration::from_secs(60) {
+        return Err(format!("`{text}` is less than a minute"));
+    }
+    Ok(Some(every))
+}
+
+fn on_or_off(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(flag) => Some(*flag),
+        Value::Text(text) => match text.as_str() {
+            "on" => Some(true),
+            "off" => Some(false),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Where the keys stand that must agree with others; none for those not set here.
+struct Places {
+    timeout: Option<Place>,
+    verify_for: Option<Place>,
+    stable_for: Option<Place>,
+    cooldown_max: Option<Place>,
+}
+
+impl Places {
+    fn of(fields: &Fields<'_>) -> Self {
+        let place = |key| fields.has(key).then(|| fields.place_of(key));
+        Self {
+            timeout: place("timeout"),
+            verify_for: place("verify_for"),
+            stable_for: place("stable_for"),
+            cooldown_max: place("cooldown_max"),
+        }
+    }
+
+    fn cross_check(self, policy: &mut Policy, deadline: Duration, fields: &mut Fields<'_>) {
+        let run = human_duration(deadline);
+        if let Some(place) = self.timeout
+            && policy.timeout >= deadline
+        {
+            let hint = format!("a run ends after {run} (`deadline`): no look may take that long");
+            fields.problems().at_with_hint(&place, "`timeout` does not fit into a run", hint);
+        }
+        let proof = policy.verify_for + policy.stable_for;
+        if let Some(place) = self.verify_for.or(self.stable_for)
+            && proof >= deadline
+        {
+            let message = format!(
+                "`verify_for` and `stable_for` together ({}) do not fit into a run",
+                human_duration(proof)
+            );
+            let hint = format!("a run ends after {run}: make `deadline` longer, or these shorter");
+            fields.problems().at_with_hint(&place, message, hint);
+        }
+        if policy.cooldown > policy.cooldown_max {
+            match self.cooldown_max {
+                Some(place) => {
+                    let message = format!(
+                        "`cooldown_max` ({}) is shorter than `cooldown` ({})",
+                        human_duration(policy.cooldown_max),
+                        human_duration(policy.cooldown)
+                    );
+                    fields.problems().at(&place, message);
+                }
+                // Only `cooldown` was set: a pause that starts longer than the usual longest stays as it is.
+                None => policy.cooldown_max = policy.cooldown,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_is_a_count_and_a_window() {
+        let ok = Budget { count: 5, window: Duration::from_secs(600) };
+        assert_eq!(budget("5 per 10m"), Ok(ok));
+        for bad in ["5", "0 per 10m", "5 per 0s", "5 per", "x per 10m", "5 in 10m", "-1 per 1m"] {
+            assert!(budget(bad).is_err(), "{bad}");
+        }
+    }
+}
