@@ -1,1 +1,6 @@
 //! The integration tests: one binary, so that it links once. Each module says what belongs in it.
+
+mod support;
+
+#[path = "real/support_smoke.rs"]
+mod support_smoke;

@@ -1,0 +1,8 @@
+//! What the tests stand on.
+
+pub(crate) mod certs;
+pub(crate) mod machine;
+pub(crate) mod pings;
+pub(crate) mod real;
+pub(crate) mod smtp;
+pub(crate) mod supervisor;
