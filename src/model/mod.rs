@@ -3,6 +3,7 @@
 
 pub mod fields;
 pub mod incident;
+pub mod letter;
 pub mod place;
 pub mod policy;
 pub mod secret;

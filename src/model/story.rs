@@ -88,6 +88,9 @@ pub struct Story {
     pub stable_for: Duration,
     /// True when another run of the unit than before was seen to serve.
     pub new_instance: bool,
+    /// Why it was not to be healed, when it was left alone: masked, `heal = "off"`, no right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_alone: Option<String>,
     /// See [`Evidence`].
     pub evidence: Evidence,
     /// Who runs it, for commands that apply.

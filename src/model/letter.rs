@@ -1,0 +1,52 @@
+//! What leaves: a composed letter, the names that hold the letters of one incident together, and what became
+//! of sending one. Values only; `report` composes, `notify` sends.
+
+use crate::model::story::Story;
+
+/// A letter, ready for any channel. Plain text, no control characters but the body's line feeds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Letter {
+    /// One line.
+    pub subject: String,
+    /// Lines under 78 characters, each ended by a line feed.
+    pub body: String,
+    /// The same in every letter of one incident (see [`thread`]), so that readers can show them together.
+    pub thread: String,
+}
+
+/// What became of sending a letter over one channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sent {
+    /// The other side said that it has it, and its words. No proof that anybody will read it.
+    Accepted(String),
+    /// Not sent, and why; the same letter may go later: no connection, no answer in time, a temporary
+    /// refusal, or something that a person can mend here (a wrong password, a certificate).
+    Later(String),
+    /// Not sent, and why; this letter will never be taken: a bad address, a refusal for good.
+    Never(String),
+}
+
+/// Names the incident of a story among all hosts: `web-20260102T030405Z@host`. Safe as a `Message-ID`.
+pub fn thread(story: &Story) -> String {
+    let incident = if story.incident.is_empty() { story.change.word() } else { &story.incident };
+    format!("{}@{}", atom(incident), domain(&story.host))
+}
+
+/// Names this one story, the same however often it is sent: `web-20260102T030405Z.failed.1767323045@host`.
+/// Safe as a `Message-ID`, so that a letter sent twice by accident is one for the reader.
+pub fn message_id(story: &Story) -> String {
+    let thread = thread(story);
+    let (incident, host) = thread.split_once('@').unwrap_or((&thread, "localhost"));
+    format!("{incident}.{}.{}@{host}", story.change.word(), story.at.as_second())
+}
+
+/// `text` as a dot-atom of RFC 5322, 3.2.3, letters and digits kept: what else stands in it becomes `-`.
+fn atom(text: &str) -> String {
+    let kept = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
+    text.chars().take(120).map(kept).collect()
+}
+
+fn domain(host: &str) -> String {
+    let labels: Vec<String> = host.split('.').filter(|l| !l.is_empty()).map(atom).collect();
+    if labels.is_empty() { "localhost".into() } else { labels.join(".") }
+}
