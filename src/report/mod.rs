@@ -1,1 +1,6 @@
-//! report.
+//! What a run found, in one form a file: how it looks for whom. Decides nothing, sends nothing.
+
+pub mod cause;
+pub mod email;
+mod manual;
+mod wrap;

@@ -1,0 +1,302 @@
+//! Names the root cause of an outage, but only where the evidence proves it. Never guesses: what is not
+//! proven is `None`, and reports say "not known".
+
+use crate::model::text::one_line;
+use crate::model::unit::{Exit, ManagerKind, UnitFacts, UnitState};
+
+/// What the manager's facts and the last lines of the unit's log prove about why it is down.
+///
+/// A running unit proves nothing (its last exit belongs to an earlier run), nor does one on its way.
+pub fn cause(facts: &UnitFacts, log: &[String]) -> Option<String> {
+    match facts.state {
+        UnitState::Running | UnitState::Starting | UnitState::Stopping => return None,
+        UnitState::Done | UnitState::Retrying | UnitState::Stopped | UnitState::Failed => {}
+    }
+    let exit = facts.exit.filter(|exit| *exit != Exit::Code(0)).map(|exit| ended(exit, facts));
+    // The `Result` words are those of systemd's `systemd.service(5)`, "$SERVICE_RESULT".
+    match facts.result.as_deref() {
+        Some("oom-kill") => Some("killed by the kernel because memory ran out (`oom-kill`)".into()),
+        Some("watchdog") => {
+            Some("it stopped answering the watchdog, and systemd ended it (`watchdog`)".into())
+        }
+        Some("timeout") => {
+            Some("it took too long to start or stop, and systemd ended it (`timeout`)".into())
+        }
+        _ if facts.start_limited => {
+            let last = in_use(log).or(exit).map_or(String::new(), |why| format!("; last: {why}"));
+            Some(format!("it failed too often in a short time (`start-limit-hit`){last}"))
+        }
+        Some("core-dump") => exit.map(|exit| format!("{exit}, core dumped")),
+        Some("exit-code") => match (exit, in_use(log)) {
+            (Some(exit), Some(said)) => Some(format!("{said} ({exit})")),
+            (exit, said) => said.or(exit),
+        },
+        Some("signal") => exit,
+        Some(other) => Some(match exit {
+            Some(exit) => format!("{exit} (`{}`)", one_line(other, 40)),
+            None => format!("the manager's result is `{}`", one_line(other, 40)),
+        }),
+        None if facts.state == UnitState::Stopped => stopped(facts, log),
+        None => match exit {
+            Some(exit) if matches!(facts.exit, Some(Exit::Code(_))) => {
+                Some(in_use(log).map_or(exit.clone(), |said| format!("{said} ({exit})")))
+            }
+            other => other,
+        },
+    }
+}
+
+/// How a process ended, in words: `exit status 1`, `killed by signal 9 (SIGKILL)`.
+pub fn ended(exit: Exit, facts: &UnitFacts) -> String {
+    match exit {
+        Exit::Signal(number) => match signal_name(number) {
+            Some(name) => format!("killed by signal {number} ({name})"),
+            None => format!("killed by signal {number}"),
+        },
+        Exit::Code(code) => match before_exec(code) {
+            Some(what) if by_systemd(facts) => {
+                format!("exit status {code}: systemd could not {what}")
+            }
+            _ => format!("exit status {code}"),
+        },
+    }
+}
+
+fn by_systemd(facts: &UnitFacts) -> bool {
+    matches!(facts.manager, ManagerKind::Systemd | ManagerKind::SystemdUser)
+}
+
+/// Exit statuses that systemd itself gives before the program runs (`systemd.exec(5)`, "Process Exit Codes").
+fn before_exec(code: i32) -> Option<&'static str> {
+    Some(match code {
+        200 => "enter its working directory (CHDIR)",
+        203 => "execute its program (EXEC)",
+        209 => "set up its standard output (STDOUT)",
+        216 => "take its group (GROUP)",
+        217 => "take its user (USER)",
+        226 => "set up its name spaces (NAMESPACE)",
+        233 => "create its runtime directory (RUNTIME_DIRECTORY)",
+        238 => "create its state directory (STATE_DIRECTORY)",
+        _ => return None,
+    })
+}
+
+/// The name of a signal number, for those that this platform gives it to.
+fn signal_name(number: i32) -> Option<&'static str> {
+    let linux = cfg!(target_os = "linux");
+    Some(match number {
+        1 => "SIGHUP",
+        2 => "SIGINT",
+        3 => "SIGQUIT",
+        4 => "SIGILL",
+        5 => "SIGTRAP",
+        6 => "SIGABRT",
+        7 if linux => "SIGBUS",
+        8 => "SIGFPE",
+        9 => "SIGKILL",
+        10 if linux => "SIGUSR1",
+        10 => "SIGBUS",
+        11 => "SIGSEGV",
+        12 if linux => "SIGUSR2",
+        12 => "SIGSYS",
+        13 => "SIGPIPE",
+        14 => "SIGALRM",
+        15 => "SIGTERM",
+        24 => "SIGXCPU",
+        25 => "SIGXFSZ",
+        31 if linux => "SIGSYS",
+        _ => return None,
+    })
+}
+
+/// The last line of the log in which the service says that its port is taken (EADDRINUSE), quoted.
+fn in_use(log: &[String]) -> Option<String> {
+    let says = |line: &&String| {
+        line.to_lowercase().contains("address already in use") || line.contains("EADDRINUSE")
+    };
+    let line = log.iter().rev().find(says)?;
+    Some(format!("its address is taken: its log says `{}`", one_line(line.trim(), 160)))
+}
+
+/// Stopped without a failure. That somebody stopped it is proven by supervisord's own word, or by systemd's
+/// line about the stop job in the unit's log, which a process that ends by itself does not cause.
+fn stopped(facts: &UnitFacts, log: &[String]) -> Option<String> {
+    let by_somebody = match facts.manager {
+        // The last job counts: an earlier stop says nothing about this one.
+        ManagerKind::Systemd | ManagerKind::SystemdUser => {
+            log.iter().rev().find_map(|line| job(line)) == Some(Job::Stop)
+        }
+        ManagerKind::Supervisord => {
+            facts.words.starts_with("STOPPED") && !facts.words.contains("Not started")
+        }
+        ManagerKind::Command => false,
+    };
+    if by_somebody {
+        return Some("stopped by somebody (clean stop)".into());
+    }
+    facts.exit.map(|exit| match exit {
+        Exit::Code(0) => "it ended without an error (exit status 0)".into(),
+        other => ended(other, facts),
+    })
+}
+
+#[derive(PartialEq)]
+enum Job {
+    Start,
+    Stop,
+}
+
+/// The job that a log line of systemd itself tells of, as `journalctl -o short` prints it:
+/// `Jan 02 03:04:05 host systemd[1]: Stopping web.service …`. The same words of anybody else do not count.
+fn job(line: &str) -> Option<Job> {
+    let (who, text) = line.split_once("]: ")?;
+    let (who, pid) = who.rsplit_once('[')?;
+    let of_systemd = who == "systemd" || who.ends_with(" systemd");
+    if !of_systemd || !pid.chars().all(|c| c.is_ascii_digit()) {
+        return None;
+    }
+    match text.split(' ').next()? {
+        "Stopping" => Some(Job::Stop),
+        "Starting" | "Started" => Some(Job::Start),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(state: UnitState, result: Option<&str>, exit: Option<Exit>) -> UnitFacts {
+        UnitFacts {
+            manager: ManagerKind::Systemd,
+            unit: "web.service".into(),
+            state,
+            words: String::new(),
+            hands_off: None,
+            main_pid: None,
+            instance: None,
+            result: result.map(Into::into),
+            exit,
+            restarts: None,
+            in_state_ms: None,
+            start_limited: result == Some("start-limit-hit"),
+        }
+    }
+
+    fn lines(log: &[&str]) -> Vec<String> {
+        log.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn each_way_to_die_has_its_words_and_no_proof_has_none() {
+        use UnitState::{Failed, Retrying, Running, Starting, Stopped};
+        let (code, signal) = (|n| Some(Exit::Code(n)), |n| Some(Exit::Signal(n)));
+        let taken = "Jan 02 03:04:05 h web[7]: listen tcp :80: bind: Address already in use";
+        for (state, result, exit, log, want) in [
+            (Failed, Some("signal"), signal(9), "", Some("killed by signal 9 (SIGKILL)")),
+            (Failed, Some("signal"), signal(40), "", Some("killed by signal 40")),
+            (
+                Failed,
+                Some("core-dump"),
+                signal(11),
+                "",
+                Some("killed by signal 11 (SIGSEGV), core dumped"),
+            ),
+            (Failed, Some("exit-code"), code(1), "", Some("exit status 1")),
+            (
+                Failed,
+                Some("exit-code"),
+                code(203),
+                "",
+                Some("exit status 203: systemd could not execute its program (EXEC)"),
+            ),
+            (
+                Failed,
+                Some("exit-code"),
+                code(1),
+                taken,
+                Some(
+                    "its address is taken: its log says `Jan 02 03:04:05 h web[7]: listen tcp :80: bind: \
+                     Address already in use` (exit status 1)",
+                ),
+            ),
+            (Failed, Some("signal"), signal(9), taken, Some("killed by signal 9 (SIGKILL)")),
+            (
+                Failed,
+                Some("oom-kill"),
+                signal(9),
+                "",
+                Some("killed by the kernel because memory ran out (`oom-kill`)"),
+            ),
+            (
+                Failed,
+                Some("watchdog"),
+                signal(6),
+                "",
+                Some("it stopped answering the watchdog, and systemd ended it (`watchdog`)"),
+            ),
+            (
+                Failed,
+                Some("start-limit-hit"),
+                code(3),
+                "",
+                Some(
+                    "it failed too often in a short time (`start-limit-hit`); last: exit status 3",
+                ),
+            ),
+            (Failed, Some("protocol"), None, "", Some("the manager's result is `protocol`")),
+            (Retrying, Some("exit-code"), code(2), "", Some("exit status 2")),
+            (Stopped, None, code(0), "", Some("it ended without an error (exit status 0)")),
+            (Stopped, None, None, "", None),
+            (Failed, None, None, "", None),
+            (Running, None, code(1), taken, None),
+            (Starting, Some("exit-code"), code(1), taken, None),
+        ] {
+            let log = lines(&[log]);
+            assert_eq!(
+                cause(&facts(state, result, exit), &log).as_deref(),
+                want,
+                "{state:?} {result:?} {exit:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_systemd_itself_proves_a_clean_stop_and_only_its_last_job() {
+        let stop = "Jan 02 03:04:05 h systemd[1]: Stopping web.service - Web...";
+        let start = "Jan 02 03:04:06 h systemd[1]: Started web.service - Web.";
+        let fake = "Jan 02 03:04:05 h web[7]: h systemd[1]: Stopping web.service";
+        let clean = Some("stopped by somebody (clean stop)");
+        let ended = Some("it ended without an error (exit status 0)");
+        for (log, want) in [
+            (vec![start, stop], clean),
+            (vec![stop, start], ended),
+            (vec![start, fake], ended),
+            (vec!["Stopping web.service"], ended),
+            (vec![], ended),
+        ] {
+            let found = cause(&facts(UnitState::Stopped, None, Some(Exit::Code(0))), &lines(&log));
+            assert_eq!(found.as_deref(), want, "{log:?}");
+        }
+    }
+
+    #[test]
+    fn supervisord_says_itself_whether_it_was_stopped() {
+        for (words, exit, want) in [
+            ("STOPPED Jan 02 03:04 AM", None, Some("stopped by somebody (clean stop)")),
+            ("STOPPED Not started", None, None),
+            (
+                "EXITED Jan 02 03:04 AM",
+                Some(Exit::Code(0)),
+                Some("it ended without an error (exit status 0)"),
+            ),
+        ] {
+            let facts = UnitFacts {
+                manager: ManagerKind::Supervisord,
+                words: words.into(),
+                ..facts(UnitState::Stopped, None, exit)
+            };
+            assert_eq!(cause(&facts, &[]).as_deref(), want, "{words}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! A story as a letter in plain text: what happened, what was done, what was verified, what is left to do.
+//! Claims nothing that is not in the story, and takes no measure of its own. Sends nothing.
+
+mod section;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::model::incident::{Attempt, Outcome};
+use crate::model::letter::{Letter, thread};
+use crate::model::story::{Change, Story};
+use crate::model::text::{human_duration, one_line};
+use crate::report::email::section::Page;
+
+/// Why a letter leaves later than it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Late {
+    /// When it leaves.
+    pub now: Timestamp,
+    /// What the last try came to; empty when there was none.
+    pub why: String,
+}
+
+/// The letter that tells `story`; times are shown in `zone` with their offset from UTC.
+pub fn compose(story: &Story, late: Option<&Late>, zone: &TimeZone) -> Letter {
+    let mut page = Page::new(zone);
+    if let Some(late) = late {
+        note_late(&mut page, story, late);
+    }
+    match story.change {
+        Change::Resolved => resolved(&mut page, story),
+        Change::Failed | Change::Reminder => failed(&mut page, story),
+        Change::Down => down(&mut page, story),
+        Change::Config => config(&mut page, story),
+    }
+    Letter { subject: subject(story), body: page.text(), thread: thread(story) }
+}
+
+fn subject(story: &Story) -> String {
+    let (mark, word) = match story.change {
+        Change::Resolved => ("✅", "RESOLVED"),
+        Change::Failed => ("❌", "FAILED"),
+        Change::Reminder => ("❌", "STILL DOWN"),
+        Change::Down => ("⚠️", "DOWN"),
+        Change::Config => ("⚠️", "CONFIG"),
+    };
+    let about = if story.service.is_empty() { &story.host } else { &story.service };
+    format!("{mark} {}: {} - {word}", one_line(&story.name, 60), one_line(about, 80))
+}
+
+fn note_late(page: &mut Page, story: &Story, late: &Late) {
+    let waited = Duration::try_from(late.now.duration_since(story.at)).unwrap_or_default();
+    let why = if late.why.is_empty() { String::new() } else { format!(": {}", late.why) };
+    page.line(&format!(
+        "LATE: this was written at {} and could not be sent until {}, {} later{why}",
+        page.time(story.at),
+        page.time(late.now),
+        human_duration(waited),
+    ));
+    page.blank();
+}
+
+fn resolved(page: &mut Page, story: &Story) {
+    let healed = story.attempts.iter().rev().find(|a| a.outcome == Some(Outcome::Healed));
+    let proven = !story.verified.is_empty() && story.verified.iter().all(|l| l.verdict.is_up());
+    page.header(story, None);
+    page.blank();
+    page.line(&match healed {
+        _ if !proven => "✅ UP AGAIN: but what the probes saw was not kept".to_owned(),
+        None if story.attempts.iter().any(Attempt::counts) => {
+            "✅ UP AGAIN: the service is active, but no attempt was seen to heal it".to_owned()
+        }
+        None => "✅ UP AGAIN: the service came back by itself and is now active".to_owned(),
+        Some(attempt) if attempt.remedy == "service_restart" && story.new_instance => {
+            "✅ SUCCESS: Service restarted and is now active".to_owned()
+        }
+        Some(attempt) => {
+            format!("✅ SUCCESS: Service is active again, after {}", attempt.remedy)
+        }
+    });
+    page.blank();
+    page.head(if healed.is_some() { "HOW IT WAS FIXED" } else { "WHAT HAPPENED" });
+    page.numbered(&section::how(story));
+    page.blank();
+    page.cause(story);
+    page.blank();
+    if let Some(time) = section::healing_time(story) {
+        page.line(&format!("HEALING TIME: {time}"));
+    }
+    page.line(&format!(
+        "DOWN FOR: {}, since it was confirmed at {}",
+        human_duration(story.lasted),
+        page.time(story.opened)
+    ));
+    page.evidence(story);
+    page.problems(story);
+}
+
+fn failed(page: &mut Page, story: &Story) {
+    let tried = story.attempts.iter().any(Attempt::counts);
+    let still = if story.change == Change::Reminder { "❌ STILL DOWN" } else { "❌ NOT HEALED" };
+    page.line(&if tried && story.change == Change::Failed {
+        "❌ ALL HEALING STRATEGIES FAILED".to_owned()
+    } else if tried {
+        format!("{still}: healing was tried and did not help")
+    } else {
+        format!("{still}: {}", section::why_not(story))
+    });
+    page.blank();
+    let status = if tried { "STILL DOWN after healing attempts" } else { "STILL DOWN" };
+    page.header(story, Some(status));
+    page.since(story);
+    page.blank();
+    if !story.attempts.is_empty() {
+        page.head("WHAT WAS TRIED");
+        page.numbered(&section::tried(story, page));
+        page.blank();
+    }
+    page.cause(story);
+    page.blank();
+    page.manual("MANUAL INTERVENTION REQUIRED", story);
+    page.blank();
+    page.next(story);
+    page.evidence(story);
+    page.problems(story);
+}
+
+fn down(page: &mut Page, story: &Story) {
+    page.line("⚠️ SERVICE IS DOWN");
+    page.blank();
+    page.header(story, Some("DOWN"));
+    page.since(story);
+    page.blank();
+    if !story.attempts.is_empty() {
+        page.head("WHAT WAS TRIED");
+        page.numbered(&section::tried(story, page));
+        page.blank();
+    }
+    page.cause(story);
+    page.blank();
+    page.manual("WHAT YOU CAN DO", story);
+    page.blank();
+    page.next(story);
+    page.evidence(story);
+    page.problems(story);
+}
+
+fn config(page: &mut Page, story: &Story) {
+    page.line("⚠️ THE CONFIGURATION IS BROKEN");
+    page.blank();
+    page.line(&format!("Host: {}", story.host));
+    page.line("Status: the last configuration that loaded is still in use");
+    page.line(&format!("Time: {}", page.time(story.at)));
+    page.blank();
+    page.head("PROBLEMS");
+    page.problem_list(story);
+    page.blank();
+    page.manual("WHAT TO DO", story);
+}
+
+#[cfg(test)]
+mod golden;

@@ -1,0 +1,327 @@
+//! Every kind of letter against its fixture in `tests/fixtures/mail`, byte for byte. After a change that is
+//! meant, rewrite them with `MIRACLEMAX_BLESS=1 cargo test --lib report::email` and read the difference.
+
+use std::time::Duration;
+
+use jiff::tz::{TimeZone, offset};
+
+use super::*;
+use crate::model::incident::Attempt;
+use crate::model::story::Evidence;
+use crate::model::time::Stamp;
+use crate::model::unit::{Exit, HandsOff, ManagerKind, UnitFacts, UnitState};
+use crate::model::verdict::{Look, Verdict};
+use crate::report::cause::cause;
+use crate::report::wrap::WIDTH;
+
+const NOON: i64 = 1_767_351_600; // 2026-01-02 11:00:00 UTC
+
+fn wall(secs: i64) -> Timestamp {
+    Timestamp::from_second(NOON + secs).unwrap()
+}
+
+fn attempt(secs: u64, did: &[&str], took_ms: u64, outcome: Option<Outcome>) -> Attempt {
+    Attempt {
+        incident: "story-stages-20260102T110000Z".into(),
+        remedy: "service_restart".into(),
+        at: Stamp {
+            wall: wall(secs.try_into().unwrap()),
+            boot: "b".into(),
+            since_boot_ms: 5_000_000 + secs * 1000,
+        },
+        did: did.iter().map(ToString::to_string).collect(),
+        took: Duration::from_millis(took_ms),
+        outcome,
+    }
+}
+
+fn unit(state: UnitState, words: &str, result: Option<&str>, exit: Option<Exit>) -> UnitFacts {
+    UnitFacts {
+        manager: ManagerKind::Systemd,
+        unit: "story-stages.service".into(),
+        state,
+        words: words.into(),
+        hands_off: None,
+        main_pid: None,
+        instance: None,
+        result: result.map(Into::into),
+        exit,
+        restarts: None,
+        in_state_ms: None,
+        start_limited: result == Some("start-limit-hit"),
+    }
+}
+
+fn evidence(unit: UnitFacts, log: &[&str]) -> Evidence {
+    let log: Vec<String> = log.iter().map(ToString::to_string).collect();
+    Evidence { cause: cause(&unit, &log), unit: Some(unit), log }
+}
+
+fn look(probe: &str, detail: &str) -> Look {
+    Look {
+        probe: probe.into(),
+        verdict: Verdict::Up,
+        detail: detail.into(),
+        took: Duration::from_millis(4),
+    }
+}
+
+fn story(change: Change) -> Story {
+    Story {
+        change,
+        name: "MiracleMax".into(),
+        host: "web1".into(),
+        service: "story-stages".into(),
+        domain: Some("books.example.org".into()),
+        port: Some(8080),
+        critical: true,
+        incident: "story-stages-20260102T110000Z".into(),
+        at: wall(9),
+        opened: wall(0),
+        reason: "systemd:story-stages.service: failed (Result: signal)".into(),
+        lasted: Duration::from_millis(8_700),
+        attempts: vec![],
+        verified: vec![],
+        stable_for: Duration::ZERO,
+        new_instance: false,
+        left_alone: None,
+        evidence: Evidence::default(),
+        manager: Some(ManagerKind::Systemd),
+        unit: Some("story-stages.service".into()),
+        next: String::new(),
+        problems: vec![],
+    }
+}
+
+fn verified(story: Story) -> Story {
+    Story {
+        verified: vec![
+            look("systemd:story-stages.service", "active (running)"),
+            look("http://127.0.0.1:8080/health", "200 OK"),
+        ],
+        stable_for: Duration::from_secs(5),
+        ..story
+    }
+}
+
+fn resolved() -> Story {
+    let killed =
+        unit(UnitState::Failed, "failed (Result: signal)", Some("signal"), Some(Exit::Signal(9)));
+    Story {
+        attempts: vec![attempt(
+            1,
+            &["systemctl restart story-stages.service"],
+            6_240,
+            Some(Outcome::Healed),
+        )],
+        new_instance: true,
+        evidence: evidence(
+            killed,
+            &[
+                "Jan 02 10:59:59 web1 systemd[1]: story-stages.service: Main process exited, code=killed, status=9/KILL",
+            ],
+        ),
+        ..verified(story(Change::Resolved))
+    }
+}
+
+fn failed() -> Story {
+    let limited = unit(
+        UnitState::Failed,
+        "failed (Result: start-limit-hit)",
+        Some("start-limit-hit"),
+        Some(Exit::Code(1)),
+    );
+    let still = |why: &str| Some(Outcome::StillDown(why.into()));
+    let restart = "systemctl restart traefik.service";
+    Story {
+        service: "traefik".into(),
+        domain: None,
+        port: Some(80),
+        incident: "traefik-20260102T110000Z".into(),
+        unit: Some("traefik.service".into()),
+        reason: "tcp:localhost:80: connection refused".into(),
+        at: wall(125),
+        lasted: Duration::from_secs(125),
+        attempts: vec![
+            attempt(1, &[restart], 31_000, still("tcp:localhost:80: connection refused")),
+            attempt(
+                62,
+                &["systemctl reset-failed traefik.service", restart],
+                31_400,
+                still("tcp:localhost:80: connection refused"),
+            ),
+        ],
+        evidence: evidence(
+            UnitFacts { unit: "traefik.service".into(), restarts: Some(5), ..limited },
+            &[
+                "Jan 02 10:59:58 web1 traefik[812]: level=info msg=\"starting\"",
+                "Jan 02 10:59:58 web1 traefik[812]: error opening listener: listen tcp :80: bind: address already in use",
+            ],
+        ),
+        next: "in 1h".into(),
+        ..story(Change::Failed)
+    }
+}
+
+fn letters() -> Vec<(&'static str, Story, Option<Late>)> {
+    let late = Late { now: wall(7_325), why: "`mx:587`: connecting: connection refused".into() };
+    let masked = UnitFacts {
+        hands_off: Some(HandsOff::Masked),
+        ..unit(UnitState::Stopped, "inactive (dead), masked", None, None)
+    };
+    let by_itself = Story {
+        attempts: vec![attempt(1, &[], 0, Some(Outcome::Refused("no right to restart it".into())))],
+        ..verified(story(Change::Resolved))
+    };
+    let third_time = Story {
+        attempts: [
+            failed().attempts,
+            vec![attempt(
+                120,
+                &["systemctl restart traefik.service"],
+                6_000,
+                Some(Outcome::Healed),
+            )],
+        ]
+        .concat(),
+        verified: vec![look("tcp:localhost:80", "")],
+        critical: false,
+        change: Change::Resolved,
+        ..failed()
+    };
+    let supervised = Story {
+        manager: Some(ManagerKind::Supervisord),
+        unit: Some("shop:story-stages".into()),
+        critical: false,
+        reason: "supervisord:shop:story-stages: FATAL Exited too quickly".into(),
+        attempts: vec![attempt(
+            1,
+            &["supervisorctl restart shop:story-stages"],
+            30_000,
+            Some(Outcome::StillDown(
+                "FATAL Exited too quickly (process log may have details)".into(),
+            )),
+        )],
+        problems: vec!["/etc/miraclemax/config.toml:3:1: service has no key `prot`".into()],
+        ..story(Change::Failed)
+    };
+    let config = Story {
+        service: String::new(),
+        incident: String::new(),
+        problems: vec![
+            "/etc/miraclemax/config.toml:3:1: service has no key `prot`\n  hint: did you mean `port`?".into(),
+            "/etc/miraclemax/config.toml:9:12: no such probe\n  tpc:localhost:80\n  ^\n  hint: did you mean `tcp`?".into(),
+        ],
+        ..story(Change::Config)
+    };
+    let reminder = Story {
+        change: Change::Reminder,
+        at: wall(14_400),
+        lasted: Duration::from_secs(14_400),
+        ..failed()
+    };
+    let alone =
+        Story { evidence: evidence(masked, &[]), attempts: vec![], ..story(Change::Failed) };
+    let down = Story {
+        manager: Some(ManagerKind::Command),
+        left_alone: Some("`heal = \"off\"`".into()),
+        ..story(Change::Down)
+    };
+    let helped_unseen = Story {
+        attempts: vec![attempt(61, &["systemctl restart story-stages.service"], 0, None)],
+        ..by_itself.clone()
+    };
+    vec![
+        ("resolved", resolved(), None),
+        ("resolved-unseen", helped_unseen, None),
+        ("resolved-by-itself", by_itself, None),
+        ("resolved-third-attempt", third_time, None),
+        ("failed", failed(), None),
+        ("failed-supervisord-late", supervised, Some(late)),
+        ("failed-masked", alone, None),
+        ("reminder", reminder, None),
+        ("down", down, None),
+        ("config", config, None),
+    ]
+}
+
+fn zone() -> TimeZone {
+    TimeZone::fixed(offset(1))
+}
+
+#[test]
+fn every_letter_is_as_its_fixture_says() {
+    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/mail");
+    let bless = std::env::var_os("MIRACLEMAX_BLESS").is_some();
+    for (name, story, late) in letters() {
+        let letter = compose(&story, late.as_ref(), &zone());
+        let text = format!("Subject: {}\n\n{}", letter.subject, letter.body);
+        let path = dir.join(format!("{name}.txt"));
+        if bless {
+            std::fs::write(&path, &text).unwrap();
+        }
+        let want = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(text, want, "{name}: MIRACLEMAX_BLESS=1 rewrites {}", path.display());
+    }
+}
+
+#[test]
+fn what_was_not_seen_is_not_claimed() {
+    let no_looks = Story { verified: vec![], ..resolved() };
+    let same_instance = Story { new_instance: false, ..resolved() };
+    for (story, absent) in [
+        (&no_looks, "SUCCESS"),
+        (&same_instance, "restarted and"),
+        (&same_instance, "new instance"),
+    ] {
+        let body = compose(story, None, &zone()).body;
+        assert!(body.contains("UP AGAIN") || body.contains("SUCCESS"), "{body}");
+        assert!(!body.contains(absent), "{absent}: {body}");
+    }
+    let refused = Story {
+        attempts: vec![attempt(1, &[], 0, Some(Outcome::Refused("no right".into())))],
+        ..story(Change::Failed)
+    };
+    let body = compose(&refused, None, &zone()).body;
+    assert!(body.starts_with("❌ NOT HEALED: service_restart: no right\n"), "{body}");
+}
+
+#[test]
+fn hostile_text_forges_no_header_drives_no_terminal_and_breaks_no_line() {
+    let evil = format!("x\r\nBcc: evil@example.org\u{1b}[2J\u{202e}\0 {}", "y".repeat(4_000));
+    let mut story = Story {
+        name: evil.clone(),
+        host: evil.clone(),
+        service: evil.clone(),
+        domain: Some(evil.clone()),
+        incident: evil.clone(),
+        reason: evil.clone(),
+        verified: vec![look(&evil, &evil); 40],
+        unit: Some(evil.clone()),
+        next: evil.clone(),
+        left_alone: Some(evil.clone()),
+        problems: vec![evil.clone(); 40],
+        evidence: evidence(
+            UnitFacts { result: Some(evil.clone()), ..unit(UnitState::Failed, &evil, None, None) },
+            &[evil.as_str(); 100],
+        ),
+        attempts: vec![attempt(1, &[&evil], 1, Some(Outcome::StillDown(evil.clone()))); 40],
+        ..story(Change::Failed)
+    };
+    let late = Late { now: wall(1), why: evil };
+    for change in [Change::Failed, Change::Resolved, Change::Down, Change::Reminder, Change::Config]
+    {
+        story.change = change;
+        let letter = compose(&story, Some(&late), &zone());
+        assert!(!letter.subject.chars().any(char::is_control), "{:?}", letter.subject);
+        assert!(letter.subject.chars().count() < 200, "{:?}", letter.subject);
+        assert!(letter.thread.is_ascii() && !letter.thread.contains(' '), "{}", letter.thread);
+        assert!(letter.body.len() < 100_000, "{}", letter.body.len());
+        for line in letter.body.lines() {
+            let unsafe_char = line.chars().any(crate::model::text::is_unsafe);
+            assert!(!unsafe_char && line.chars().count() <= WIDTH, "{change:?}: {line:?}");
+            assert!(!line.starts_with("Bcc:"), "{line:?}");
+        }
+    }
+}
