@@ -4,4 +4,6 @@
 pub mod clock;
 pub mod exec;
 pub mod http;
+pub mod journal;
+pub mod mail;
 pub mod secret;

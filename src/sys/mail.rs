@@ -1,0 +1,239 @@
+//! The only way mail leaves: over SMTP or through a local `sendmail`. Every sending has a hard deadline and
+//! ends in one of three words. Never puts a password into an error, never follows what a server says further
+//! than the exchange at hand, never speaks without TLS unless told to.
+
+mod sendmail;
+mod smtp;
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+use lettre::address::Envelope;
+use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue, MIME_VERSION_1_0};
+
+use crate::model::letter::{Letter, Sent};
+use crate::model::secret::Secret;
+use crate::model::text::one_line;
+use crate::sys::clock::Deadline;
+
+/// The longest subject that is sent, in characters.
+const SUBJECT: usize = 250;
+/// The most that is kept of what a server or program said, in characters.
+const SAID: usize = 300;
+
+/// An address, with or without a name: `me@example.org`, `MiracleMax <mm@example.org>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mailbox(lettre::message::Mailbox);
+
+impl FromStr for Mailbox {
+    type Err = String;
+
+    /// The error is in words that follow the key's name.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let shown = one_line(text, 80);
+        match text.trim().parse::<lettre::message::Mailbox>() {
+            // It would need SMTPUTF8, which most servers that matter here do not offer.
+            Ok(mailbox) if !mailbox.email.to_string().is_ascii() => {
+                Err(format!("`{shown}` is not ASCII: write the domain in its `xn--` form"))
+            }
+            Ok(mailbox) => Ok(Self(mailbox)),
+            Err(_) => Err(format!("`{shown}` is no mail address")),
+        }
+    }
+}
+
+impl Mailbox {
+    /// The address alone: `me@example.org`.
+    pub fn address(&self) -> String {
+        self.0.email.to_string()
+    }
+}
+
+impl fmt::Display for Mailbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// How the line to an SMTP server is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Security {
+    /// STARTTLS (RFC 3207), required: a server that does not offer it gets nothing.
+    StartTls,
+    /// TLS from the first byte (RFC 8314).
+    Tls,
+    /// None. For a relay on the same host or network.
+    Plain,
+}
+
+/// An SMTP server, and who to be there.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// A name or an address; the name that its certificate is verified for.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// See [`Security`].
+    pub security: Security,
+    /// User and password for AUTH PLAIN or LOGIN; none sends without.
+    pub login: Option<(String, Secret)>,
+}
+
+/// The way out.
+#[derive(Debug, Clone)]
+pub enum Relay {
+    /// Over SMTP.
+    Smtp(Server),
+    /// Through this program, which takes what `sendmail -i -f FROM -- TO…` takes.
+    Sendmail(String),
+}
+
+/// A letter in its envelope.
+#[derive(Debug, Clone)]
+pub struct Mail<'l> {
+    /// Sender, in the header and on the envelope.
+    pub from: &'l Mailbox,
+    /// Recipients, likewise; at least one.
+    pub to: &'l [Mailbox],
+    /// What it says.
+    pub letter: &'l Letter,
+    /// The `Message-ID`, without angle brackets.
+    pub id: &'l str,
+    /// The `Date`.
+    pub date: Timestamp,
+}
+
+impl Relay {
+    /// Hands `mail` over, or says why it could not, by the deadline whatever the other side does.
+    ///
+    /// Only an answer about this very mail is [`Sent::Never`]: a 5xx to its sender, to all its recipients or
+    /// to its text. Whatever a person can mend here (no connection, certificate, wrong password, no STARTTLS)
+    /// is [`Sent::Later`], so that the mail is not lost meanwhile.
+    pub fn hand_over(&self, mail: &Mail<'_>, deadline: Deadline) -> Sent {
+        let message = match message(mail) {
+            Ok(message) => message,
+            Err(why) => return Sent::Never(format!("cannot write the mail: {why}")),
+        };
+        match self {
+            Self::Smtp(server) => smtp::send(server, message, deadline),
+            Self::Sendmail(program) => sendmail::send(program, &message, deadline),
+        }
+    }
+}
+
+/// RFC 3834, 5: keeps vacation answers and ticket robots quiet.
+#[derive(Clone)]
+struct AutoSubmitted;
+
+impl Header for AutoSubmitted {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("Auto-Submitted")
+    }
+
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self)
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "auto-generated".into())
+    }
+}
+
+/// The mail as it goes over the wire, without its last line end, and its envelope.
+struct Message {
+    envelope: Envelope,
+    bytes: Vec<u8>,
+}
+
+fn message(mail: &Mail<'_>) -> Result<Message, String> {
+    let id = |text: &str| {
+        let safe = |c: &char| c.is_ascii_graphic() && !matches!(c, '<' | '>');
+        format!("<{}>", text.chars().filter(safe).take(240).collect::<String>())
+    };
+    // A clock before 1970 cannot be written.
+    let date = SystemTime::from(mail.date.max(Timestamp::UNIX_EPOCH));
+    let mut builder = lettre::Message::builder()
+        .from(mail.from.0.clone())
+        .subject(one_line(&mail.letter.subject, SUBJECT))
+        .date(date)
+        .message_id(Some(id(mail.id)))
+        // Readers gather letters with a common ancestor, whether or not they have ever seen it.
+        .references(id(&mail.letter.thread))
+        .header(AutoSubmitted)
+        .header(MIME_VERSION_1_0)
+        .header(ContentType::TEXT_PLAIN);
+    for to in mail.to {
+        builder = builder.to(to.0.clone());
+    }
+    // The last line end is the transport's.
+    let message =
+        builder.body(mail.letter.body.trim_end().to_owned()).map_err(|e| e.to_string())?;
+    Ok(Message { envelope: message.envelope().clone(), bytes: message.formatted() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn formatted(subject: &str, body: &str) -> String {
+        let from = "MiracleMax <mm@example.org>".parse().unwrap();
+        let to = ["me@example.org".parse().unwrap(), "you@example.org".parse().unwrap()];
+        let letter = Letter {
+            subject: subject.into(),
+            body: body.into(),
+            thread: "web-20260102T030405Z@host".into(),
+        };
+        let mail = Mail {
+            from: &from,
+            to: &to,
+            letter: &letter,
+            id: "web.failed.1@host>\r\nBcc: x",
+            date: Timestamp::from_second(1_767_323_045).unwrap(),
+        };
+        String::from_utf8(message(&mail).unwrap().bytes).unwrap()
+    }
+
+    #[test]
+    fn the_headers_are_those_of_an_automatic_mail_of_one_incident() {
+        let text = formatted("plain", "body\n");
+        let (headers, body) = text.split_once("\r\n\r\n").unwrap();
+        for want in [
+            "From: MiracleMax <mm@example.org>",
+            "To: me@example.org, you@example.org",
+            "Subject: plain",
+            "Date: Fri, 02 Jan 2026 03:04:05 +0000",
+            "Message-ID: <web.failed.1@hostBcc:x>",
+            "References: <web-20260102T030405Z@host>",
+            "Auto-Submitted: auto-generated",
+            "MIME-Version: 1.0",
+            "Content-Type: text/plain; charset=utf-8",
+        ] {
+            assert!(headers.lines().any(|line| line == want), "{want}: {headers}");
+        }
+        assert_eq!(body, "body");
+    }
+
+    #[test]
+    fn a_subject_cannot_bring_a_header_of_its_own_and_no_line_is_too_long() {
+        let text = formatted("✅ a\r\nBcc: evil@example.org", &"✅ line\n.\n".repeat(200));
+        assert!(!text.to_lowercase().contains("\r\nbcc:"), "{text}");
+        assert!(text.is_ascii() && text.lines().all(|line| line.len() <= 78), "{text}");
+    }
+
+    #[test]
+    fn an_address_is_checked_when_it_is_read() {
+        for (text, good) in [
+            ("me@example.org", true),
+            ("Me <me@example.org>", true),
+            ("me@localhost", true),
+            ("me", false),
+            ("me@example.org\r\nRCPT TO:<x@y>", false),
+            ("mé@example.org", false),
+            ("", false),
+        ] {
+            assert_eq!(text.parse::<Mailbox>().is_ok(), good, "{text:?}");
+        }
+    }
+}
