@@ -1,7 +1,8 @@
 //! Lines for plain-text letters: wrapped at words, with a hanging indent. Knows nothing of what they say.
 
-/// The longest line that [`wrap`] makes, in characters: under 78, as RFC 5322, 2.1.1 asks for.
-pub(super) const WIDTH: usize = 77;
+/// The longest line that [`wrap`] makes, in characters: under 78 as RFC 5322, 2.1.1 asks, and no
+/// more than a line of quoted-printable holds (RFC 2045, 6.7).
+pub(super) const WIDTH: usize = 76;
 
 /// `text` with `first` before its first line and `rest` before the others, each ended by a line feed.
 /// A word that fits on no line is cut. The indents must be shorter than a line.

@@ -209,13 +209,11 @@ pub(super) fn how(story: &Story) -> Vec<String> {
         steps.push(format!("Verified: {}: {seen}", look.probe));
     }
     let stayed = human_duration(story.stable_for);
-    match (story.new_instance, story.stable_for.is_zero()) {
-        (true, false) => {
-            steps.push(format!("Verified: a new instance, and it stayed up for {stayed}"))
-        }
-        (true, true) => steps.push("Verified: a new instance".into()),
-        (false, false) => steps.push(format!("Verified: it stayed up for {stayed}")),
-        (false, true) => {}
+    let instance = if story.new_instance { "a new instance, and " } else { "" };
+    if !story.stable_for.is_zero() {
+        steps.push(format!("Verified: {instance}it stayed up for {stayed}"));
+    } else if story.new_instance {
+        steps.push("Verified: a new instance".into());
     }
     steps
 }

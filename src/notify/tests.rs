@@ -1,0 +1,199 @@
+//! What a `[[notify]]` accepts, refuses and is told.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+
+use super::*;
+use crate::model::fields::{Entry, Node, Value};
+use crate::model::place::Problems;
+use crate::model::story::Evidence;
+
+fn text(value: &str) -> Value {
+    Value::Text(value.into())
+}
+
+fn list(values: &[&str]) -> Value {
+    Value::List(values.iter().map(|v| Node { value: text(v), place: place(9) }).collect())
+}
+
+fn place(line: u32) -> Place {
+    Place { file: "c.toml".into(), line, col: 1 }
+}
+
+fn read(keys: &[(&str, Value)]) -> (Option<Channel>, Vec<String>) {
+    let mut problems = Problems::default();
+    let entries = keys.iter().zip(2..).map(|((key, value), line)| Entry {
+        key: (*key).into(),
+        place: place(line),
+        node: Node { value: value.clone(), place: place(line) },
+    });
+    let fields = Fields::new("notify", place(1), entries.collect(), &mut problems);
+    let channel = Channel::read(fields);
+    (channel, problems.0.iter().map(ToString::to_string).collect())
+}
+
+fn with(more: &[(&'static str, Value)]) -> Vec<(&'static str, Value)> {
+    let mut keys = vec![
+        ("via", text("email")),
+        ("to", list(&["me@example.org"])),
+        ("from", text("mm@example.org")),
+        ("smtp", text("smtp+plain://127.0.0.1:25")),
+    ];
+    for (key, value) in more {
+        keys.retain(|(known, _)| known != key);
+        keys.push((key, value.clone()));
+    }
+    keys
+}
+
+fn channel(more: &[(&'static str, Value)]) -> Channel {
+    let (channel, problems) = read(&with(more));
+    assert!(problems.is_empty(), "{problems:#?}");
+    channel.unwrap()
+}
+
+fn story(change: Change, service: &str, critical: bool) -> Story {
+    let at = jiff::Timestamp::UNIX_EPOCH;
+    Story {
+        change,
+        name: "MiracleMax".into(),
+        host: "web1".into(),
+        service: service.into(),
+        domain: None,
+        port: None,
+        critical,
+        incident: "web-1".into(),
+        at,
+        opened: at,
+        reason: String::new(),
+        lasted: Duration::ZERO,
+        attempts: vec![],
+        verified: vec![],
+        stable_for: Duration::ZERO,
+        new_instance: false,
+        left_alone: None,
+        evidence: Evidence::default(),
+        manager: None,
+        unit: None,
+        next: String::new(),
+        problems: vec![],
+    }
+}
+
+#[test]
+fn the_defaults_are_the_documented_ones() {
+    let channel = channel(&[]);
+    assert_eq!(channel.name, "email:me@example.org");
+    assert_eq!(channel.on, [Change::Failed, Change::Resolved, Change::Reminder]);
+    assert_eq!((channel.timeout, channel.min_severity), (TIMEOUT, Severity::Warning));
+}
+
+#[test]
+fn each_channel_is_told_what_it_asked_for_and_a_broken_config_wherever_a_failure_is() {
+    use Change::{Config, Down, Failed, Reminder, Resolved};
+    let all = channel(&[]);
+    let pager = channel(&[("on", list(&["failed"])), ("min_severity", text("critical"))]);
+    let shop = channel(&[("services", list(&["shop"])), ("on", list(&["down", "resolved"]))]);
+    for (change, service, critical, want) in [
+        (Failed, "web", true, [true, true, false]),
+        (Failed, "web", false, [true, false, false]),
+        (Resolved, "shop", false, [true, false, true]),
+        (Resolved, "web", true, [true, false, false]),
+        (Down, "shop", true, [false, false, true]),
+        (Reminder, "web", true, [true, false, false]),
+        (Config, "", false, [true, true, false]),
+    ] {
+        let story = story(change, service, critical);
+        let told = [&all, &pager, &shop].map(|channel| channel.wants(&story));
+        assert_eq!(told, want, "{change:?} {service} {critical}");
+    }
+}
+
+#[test]
+fn every_mistake_is_named_and_no_password_is_shown() {
+    let login = text("smtps://me@mx");
+    for (keys, want) in [
+        (vec![], "notify needs `via`"),
+        (
+            vec![("via", text("emial"))],
+            "`via` expects one of `email`, found `emial`\n  hint: did you mean `email`?",
+        ),
+        (vec![("via", text("email"))], "notify needs `from`"),
+        (with(&[("to", list(&[]))]), "`to` names nobody"),
+        (with(&[("to", list(&["me"]))]), "c.toml:9:1: `to`: `me` is no mail address"),
+        (with(&[("from", text("me\r\n@x"))]), "`from`: `me  @x` is no mail address"),
+        (with(&[("on", list(&["fialed"]))]), "found `fialed`\n  hint: did you mean `failed`?"),
+        (with(&[("on", list(&[]))]), "`on` is empty"),
+        (with(&[("min_severity", text("high"))]), "one of `critical`, `warning`"),
+        (with(&[("smtp", text("smtps://me:hunter2@mx"))]), "a password does not belong here"),
+        (with(&[("smtp", login.clone())]), "names a user: give its password"),
+        (with(&[("password", text("hunter2"))]), "names no user"),
+        (with(&[("sendmail", text("/usr/sbin/sendmail"))]), "both given: keep one"),
+        (with(&[("recipients", text("x"))]), "notify has no key `recipients`"),
+    ] {
+        let (_, problems) = read(&keys);
+        let all = problems.join("\n");
+        assert!(all.contains(want), "{want}: {all}");
+        assert!(!all.contains("hunter2"), "{all}");
+    }
+}
+
+#[test]
+fn neither_smtp_nor_sendmail_is_a_problem_and_either_alone_is_not() {
+    let keys: Vec<_> = with(&[]).into_iter().filter(|(key, _)| *key != "smtp").collect();
+    assert!(read(&keys).1.join("\n").contains("needs `smtp` or `sendmail`"));
+    let local = [keys, vec![("sendmail", text("/usr/sbin/sendmail"))]].concat();
+    assert!(read(&local).0.is_some_and(|_| read(&local).1.is_empty()));
+    let login = with(&[("smtp", text("smtps://me@mx")), ("password_env", text("P"))]);
+    assert!(read(&login).0.is_some_and(|_| read(&login).1.is_empty()));
+}
+
+#[test]
+fn a_letter_arrives_with_its_names_and_the_answer_comes_back() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        let (mut out, mut heard) = (&stream, String::new());
+        out.write_all(b"220 x\r\n").unwrap();
+        for line in BufReader::new(&stream).lines().map_while(Result::ok) {
+            let reply = match line.as_str() {
+                "DATA" => "354 go\r\n",
+                "." => "250 queued\r\n",
+                line if line.starts_with("EHLO") || line.contains(":<") => "250 ok\r\n",
+                _ => "",
+            };
+            heard.extend([line.as_str(), "\n"]);
+            if line == "QUIT" || out.write_all(reply.as_bytes()).is_err() {
+                break;
+            }
+        }
+        heard
+    });
+    let story = story(Change::Failed, "web", true);
+    let letter = Letter {
+        subject: "❌ web".into(),
+        body: "text\n".into(),
+        thread: crate::model::letter::thread(&story),
+    };
+    let channel = channel(&[("smtp", text(&format!("smtp+plain://127.0.0.1:{port}")))]);
+    let id = crate::model::letter::message_id(&story);
+    let sent = channel.send(&letter, &id, Deadline::after(Duration::from_secs(20)));
+    assert_eq!(sent, Sent::Accepted("250 queued".into()));
+    let heard = server.join().unwrap();
+    for want in ["Message-ID: <web-1.failed.0@web1>\n", "References: <web-1@web1>\n", "\ntext\n.\n"]
+    {
+        assert!(heard.contains(want), "{want}: {heard}");
+    }
+}
+
+#[test]
+fn a_password_that_cannot_be_read_keeps_the_letter_for_later() {
+    let channel = channel(&[
+        ("smtp", text("smtps://me@127.0.0.1")),
+        ("password_file", text("/no/such/file")),
+    ]);
+    let letter = Letter { subject: "x".into(), body: "x\n".into(), thread: "t@h".into() };
+    let sent = channel.send(&letter, "id@h", Deadline::after(Duration::from_secs(5)));
+    assert!(matches!(&sent, Sent::Later(why) if why.contains("/no/such/file")), "{sent:?}");
+}
