@@ -2,6 +2,7 @@
 //! no clock, starts nothing, imports only the model.
 
 pub mod attempts;
+pub mod budget;
 pub mod flapping;
 pub mod freshness;
 pub mod obstacle;
