@@ -131,8 +131,8 @@ mod tests {
         plan(state, policy, &about, at)
     }
 
-    fn still() -> Option<Outcome> {
-        Some(Outcome::StillDown("refused".into()))
+    fn still() -> Outcome {
+        Outcome::StillDown("refused".into())
     }
 
     fn go(left: u32) -> Action {
@@ -159,7 +159,7 @@ mod tests {
         for (n, pause) in [(1, 10), (2, 20), (3, 40), (4, 60), (5, 60)] {
             assert_eq!(decide(&state, &policy, &now(at)), go(10 - n), "before attempt {n}");
             // Killed attempts have no outcome and pause the same; the others took 2 s.
-            let (outcome, took) = if n == 3 { (None, 0) } else { (still(), 2) };
+            let (outcome, took) = if n == 3 { (None, 0) } else { (Some(still()), 2) };
             attempt(&mut state, &now(at), outcome);
             let why = format!("cooling down after {}", plural(n as usize, "attempt"));
             assert_eq!(decide(&state, &policy, &now(at)), wait(pause + took, &why));
@@ -273,7 +273,7 @@ mod tests {
             assert_eq!(decide(&state, &policy, &now(from)), wait(3600, waiting));
             assert_eq!(decide(&state, &policy, &now(from + 3599)), wait(1, waiting));
             assert_eq!(decide(&state, &policy, &now(from + 3600)), half_open);
-            attempt(&mut state, &now(from + 3600), if round == 1 { None } else { still() });
+            attempt(&mut state, &now(from + 3600), (round != 1).then(still));
             let again = decide(&state, &policy, &now(from + 3600));
             assert_eq!(
                 settle(&mut state, "web", &again, &now(from + 3600)),

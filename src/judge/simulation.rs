@@ -248,7 +248,7 @@ impl Host {
             Action::Heal { .. } => self.meet("heal"),
             Action::Wait { why, .. } if why.starts_with("cooling") => self.meet("cooldown"),
             Action::Wait { why, .. } if why.ends_with("used up") => {
-                self.meet("retry without budget")
+                self.meet("retry without budget");
             }
             Action::Wait { .. } => self.meet("wait"),
             Action::GiveUp(why) if why.starts_with("flapping") => self.meet("flapping"),
@@ -316,8 +316,15 @@ fn steps() -> impl Strategy<Value = Step> {
     let gap =
         prop_oneof![8 => Just(60_u64), 4 => 1..30_u64, 3 => 60..900_u64, 1 => 900..90_000_u64];
     let years = 10 * 365 * 86_400_i64;
-    let jump = prop_oneof![8 => Just(0_i64), 1 => -4000..4000_i64, 1 => -years..years];
-    let reboot = prop_oneof![29 => Just(None), 1 => (0..4000_u64, 1..300_u64).prop_map(Some)];
+    let off_and_up = || (0..600_u64, 1..100_u64).prop_map(Some);
+    // A host whose clock has no battery wakes up in another year.
+    let clocks = prop_oneof![
+        24 => Just((0, None)),
+        1 => (-4000..4000_i64, Just(None)),
+        1 => (-years..years, Just(None)),
+        1 => (Just(0), off_and_up()),
+        2 => (-years..years, off_and_up()),
+    ];
     let seen = prop_oneof![6 => Just('d'), 2 => Just('u'), 1 => Just('?')];
     let unit = prop_oneof![
         Just(Failed),
@@ -342,8 +349,15 @@ fn steps() -> impl Strategy<Value = Step> {
         1 => Just(Fate::Refuses),
         1 => Just(Fate::KillsTheRun),
     ];
-    (gap, jump, reboot, seen, scene, prop::collection::vec(fate, 1..4)).prop_map(
-        |(gap, jump, reboot, seen, scene, ladder)| Step { gap, jump, reboot, seen, scene, ladder },
+    (gap, clocks, seen, scene, prop::collection::vec(fate, 1..4)).prop_map(
+        |(gap, (jump, reboot), seen, scene, ladder)| Step {
+            gap,
+            jump,
+            reboot,
+            seen,
+            scene,
+            ladder,
+        },
     )
 }
 
@@ -360,7 +374,7 @@ fn live(policy: Policy, steps: &[Step]) -> Met {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_happens_the_promises_hold((policy, steps) in histories()) {
@@ -372,13 +386,12 @@ proptest! {
 fn the_histories_meet_everything_that_could_break_a_promise() {
     let mut runner = TestRunner::deterministic();
     let mut met = Met::new();
-    for _ in 0..100 {
+    for _ in 0..70 {
         let (policy, steps) = histories().new_tree(&mut runner).unwrap().current();
         for (what, times) in live(policy, &steps) {
             *met.entry(what).or_default() += times;
         }
     }
-    eprintln!("{met:#?}");
     for what in [
         "blocked",
         "budget just used up",
@@ -399,6 +412,6 @@ fn the_histories_meet_everything_that_could_break_a_promise() {
         "unknown in an incident",
         "wait",
     ] {
-        assert!(met.get(what).is_some_and(|times| *times >= 10), "{what} in {met:#?}");
+        assert!(met.get(what).is_some_and(|times| *times >= 5), "{what} in {met:#?}");
     }
 }
