@@ -90,12 +90,12 @@ mod tests {
     use crate::judge::support::{attempt, cycles, new_state, now, rebooted, secs};
     use crate::model::policy::Budget;
 
-    fn still() -> Option<Outcome> {
-        Some(Outcome::StillDown("refused".into()))
+    fn still() -> Outcome {
+        Outcome::StillDown("refused".into())
     }
 
-    fn refused() -> Option<Outcome> {
-        Some(Outcome::Refused("no right".into()))
+    fn refused() -> Outcome {
+        Outcome::Refused("no right".into())
     }
 
     #[test]

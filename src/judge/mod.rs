@@ -1,7 +1,20 @@
 //! What to believe and what to do about it: pure functions from what was seen and what is remembered. Reads
 //! no clock, starts nothing, imports only the model.
+//!
+//! One run over one service, as it is called; the state is saved where it says so:
+//! ```text
+//! order::waves, order::blocked_by
+//! transition(verdict)                       -> a flip to tell
+//! plan -> settle                            -> a flip to tell
+//!   Heal { left }: for up to `left` rungs of the ladder
+//!     begin_attempt, save, act and verify, end_attempt, save
+//!     healed: transition(up), done          -> the flip that closes the incident
+//!   none healed: plan -> settle once more   -> told at once when that was the last attempt
+//! save
+//! ```
 
 pub mod attempts;
+pub mod budget;
 pub mod flapping;
 pub mod freshness;
 pub mod obstacle;

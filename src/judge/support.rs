@@ -65,10 +65,10 @@ pub(crate) fn cycles(letters: &str, policy: &Policy) -> (ServiceState, u64) {
     (state, at)
 }
 
-/// An attempt at `at` that ends so.
-pub(crate) fn attempt(state: &mut ServiceState, at: &Now, outcome: Option<Outcome>) {
+/// An attempt at `at` that ends so; with `None` the run is killed in it.
+pub(crate) fn attempt(state: &mut ServiceState, at: &Now, outcome: impl Into<Option<Outcome>>) {
     begin_attempt(state, "service_restart", at);
-    if let Some(outcome) = outcome {
+    if let Some(outcome) = outcome.into() {
         end_attempt(state, vec!["systemctl restart web.service".into()], outcome, secs(2));
     }
 }
