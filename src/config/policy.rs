@@ -38,7 +38,10 @@ pub(super) fn read(fields: &mut Fields<'_>, base: &Policy, deadline: Duration) -
     set(&mut policy.verify_for, fields.duration("verify_for"));
     set(&mut policy.stable_for, fields.duration("stable_for"));
     set(&mut policy.start_grace, fields.duration_or_zero("start_grace"));
-    set(&mut policy.max_heals, fields.parsed("max_heals", "such as `5 per 10m`", budget));
+    set(
+        &mut policy.max_heals,
+        fields.parsed("max_heals", "a count and a time such as `5 per 10m`", budget),
+    );
     set(&mut policy.cooldown, fields.duration_or_zero("cooldown"));
     set(&mut policy.cooldown_max, fields.duration_or_zero("cooldown_max"));
     set(&mut policy.retry_after, fields.duration("retry_after"));
