@@ -156,6 +156,7 @@ fn policy_keys_of_a_service_outweigh_the_defaults() {
         cooldown: secs(1200),
         cooldown_max: secs(1200),
         retry_after: secs(7200),
+        flapping: Some(Flapping { start: 60, stop: 25 }),
         remind_every: None,
         when_stopped: WhenStopped::Respect,
         heal: true,

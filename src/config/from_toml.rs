@@ -194,14 +194,18 @@ impl Reader<'_, '_> {
             DeValue::Integer(number) => {
                 match i64::from_str_radix(number.as_str(), number.radix()) {
                     Ok(number) => Value::Int(number),
-                    Err(_) => self.refused(&place, "a number beyond all bounds", None),
+                    Err(_) => {
+                        self.refuse(&place, "a number beyond all bounds", None);
+                        Value::Null
+                    }
                 }
             }
             DeValue::Float(number) => Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),
             DeValue::Boolean(flag) => Value::Bool(*flag),
             DeValue::Datetime(date) => {
                 let hint = format!("if it is meant as text, write `\"{date}\"`");
-                self.refused(&place, "no key takes a date", Some(hint))
+                self.refuse(&place, "no key takes a date", Some(hint));
+                Value::Text(date.to_string())
             }
             DeValue::Array(items) => {
                 Value::List(items.iter().map(|item| self.node(item)).collect())
@@ -211,7 +215,8 @@ impl Reader<'_, '_> {
         Node { value, place }
     }
 
-    fn refused(&mut self, place: &Place, message: &str, hint: Option<String>) -> Value {
+    /// What the reader says of this line is dropped then.
+    fn refuse(&mut self, place: &Place, message: &str, hint: Option<String>) {
         if !self.broken.contains(&place.line) {
             self.broken.push(place.line);
             self.problems.0.push(Problem {
@@ -221,6 +226,5 @@ impl Reader<'_, '_> {
                 caret: None,
             });
         }
-        Value::Null
     }
 }

@@ -49,7 +49,7 @@ pub(super) fn read(
         if let Some(place) = problem.place.take_if(|place| Arc::ptr_eq(&place.file, &here)) {
             let byte = text.floor_char_boundary(place.col as usize);
             problem.place = Some(spot(byte));
-            problem.caret = Some(shown(text, byte));
+            problem.caret = (!text.is_empty()).then(|| shown(text, byte));
         }
         problems.0.push(problem);
     }
@@ -128,7 +128,7 @@ fn split_options(
 
 /// What a text without a kind was probably meant to be.
 fn without_kind(text: &str, place: Place) -> Problem {
-    let name = text.trim();
+    let name = text.trim().trim_matches(':');
     let problem = |message: &str, hint: String| Problem {
         place: Some(place.clone()),
         message: message.to_owned(),
@@ -253,6 +253,7 @@ mod tests {
         for (text, want) in [
             ("nginx", "did you mean `systemd:nginx` or `process:nginx`?"),
             ("8080", "did you mean `port:8080`?"),
+            (":8080", "did you mean `port:8080`?"),
             ("/var/lib", "did you mean `file:/var/lib`, `disk:/var/lib` or `exec:/var/lib`?"),
             ("nginx.service", "did you mean `systemd:nginx.service`?"),
             ("db.example.org:5432", "did you mean `tcp:db.example.org:5432`?"),
