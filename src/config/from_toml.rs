@@ -192,12 +192,11 @@ impl Reader<'_, '_> {
         let value = match value.get_ref() {
             DeValue::String(text) => Value::Text(text.clone().into_owned()),
             DeValue::Integer(number) => {
-                match i64::from_str_radix(number.as_str(), number.radix()) {
-                    Ok(number) => Value::Int(number),
-                    Err(_) => {
-                        self.refuse(&place, "a number beyond all bounds", None);
-                        Value::Null
-                    }
+                if let Ok(number) = i64::from_str_radix(number.as_str(), number.radix()) {
+                    Value::Int(number)
+                } else {
+                    self.refuse(&place, "a number beyond all bounds", None);
+                    Value::Null
                 }
             }
             DeValue::Float(number) => Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),

@@ -47,8 +47,7 @@ pub(super) fn read(fields: &mut Fields<'_>, base: &Policy, deadline: Duration) -
     set(&mut policy.cooldown_max, fields.duration_or_zero("cooldown_max"));
     set(&mut policy.retry_after, fields.duration("retry_after"));
     if let Some(node) = fields.node("flapping") {
-        let given = flapping(node, policy.flapping, fields.problems());
-        set(&mut policy.flapping, given);
+        flapping(node, &mut policy.flapping, fields.problems());
     }
     set(
         &mut policy.remind_every,
@@ -100,20 +99,15 @@ fn reminder(text: &str) -> Result<Option<Duration>, String> {
 }
 
 /// `"off"`, or `{ start = 55, stop = 25 }` in percent.
-fn flapping(
-    node: Node,
-    base: Option<Flapping>,
-    problems: &mut Problems,
-) -> Option<Option<Flapping>> {
+fn flapping(node: Node, set: &mut Option<Flapping>, problems: &mut Problems) {
     match &node.value {
-        Value::Text(text) if text == "off" => return Some(None),
-        Value::Bool(false) => return Some(None),
+        Value::Text(text) if text == "off" => return *set = None,
+        Value::Bool(false) => return *set = None,
         Value::Table(_) => {}
         other => {
             let message = format!("`flapping` expects a table or `off`, found {}", other.kind());
             let hint = "write `flapping = { start = 55, stop = 25 }`, in percent, or `\"off\"`";
-            problems.at_with_hint(&node.place, message, hint);
-            return None;
+            return problems.at_with_hint(&node.place, message, hint);
         }
     }
     let place = node.place.clone();
@@ -121,17 +115,14 @@ fn flapping(
     let mut percent = |key| fields.whole(key, 1..=100).and_then(|share| u8::try_from(share).ok());
     let (start, stop) = (percent("start"), percent("stop"));
     fields.finish();
-    let base = base.or(Policy::default().flapping)?;
-    let flapping = Flapping { start: start.unwrap_or(base.start), stop: stop.unwrap_or(base.stop) };
-    if flapping.stop >= flapping.start {
-        let message = format!(
-            "flapping would end (`stop`, {} %) where it begins (`start`, {} %)",
-            flapping.stop, flapping.start
-        );
+    let Some(base) = set.or(Policy::default().flapping) else { return };
+    let (start, stop) = (start.unwrap_or(base.start), stop.unwrap_or(base.stop));
+    if stop >= start {
+        let message =
+            format!("flapping would end (`stop`, {stop} %) where it begins (`start`, {start} %)");
         problems.at_with_hint(&place, message, "`stop` must be lower than `start`");
-        return None;
     }
-    Some(Some(flapping))
+    *set = Some(Flapping { start, stop });
 }
 
 fn on_or_off(value: &Value) -> Option<bool> {

@@ -74,7 +74,7 @@ fn take_apart<'t>(
         .and_then(|end| Some((&text[..end], text[end..].strip_prefix(':')?)))
         .filter(|(kind, _)| !kind.is_empty())
     else {
-        problems.0.push(without_kind(text, at(0)));
+        problems.0.push(without_kind(text, &at(0)));
         return None;
     };
     let begins = kind.len() + 1;
@@ -127,7 +127,7 @@ fn split_options(
 }
 
 /// What a text without a kind was probably meant to be.
-fn without_kind(text: &str, place: Place) -> Problem {
+fn without_kind(text: &str, place: &Place) -> Problem {
     let name = text.trim().trim_matches(':');
     let problem = |message: &str, hint: String| Problem {
         place: Some(place.clone()),
@@ -218,7 +218,7 @@ mod tests {
             let Value::Word(word) = entry.node.value else { panic!("{text}") };
             let (key_at, value_at) = (entry.place.col as usize, entry.node.place.col as usize);
             assert!(text[key_at..].starts_with(&entry.key), "{text}");
-            assert_eq!(decoded(&text[value_at..]).starts_with(&word), true, "{text}");
+            assert!(decoded(&text[value_at..]).starts_with(&word), "{text}");
             (entry.key, word)
         });
         (parts.kind.to_owned(), parts.target.to_string(), options.collect())

@@ -60,14 +60,14 @@ pub(super) fn read(
         needs::check(&services, problems);
     }
 
-    let named = |node: &Node| {
+    let name_in = |node: &Node| {
         let Value::Table(entries) = &node.value else { return None };
         let entry = entries.iter().find(|entry| entry.key == "name")?;
         let Value::Text(name) = &entry.node.value else { return None };
         Some((name.clone(), entry.node.place.clone()))
     };
     for (what, nodes) in [("heartbeat", &heartbeats), ("notify", &channels)] {
-        let names: Vec<_> = nodes.iter().filter_map(named).collect();
+        let names: Vec<_> = nodes.iter().filter_map(name_in).collect();
         unique(what, names.iter().map(|(name, place)| (name.as_str(), place)), problems);
     }
     let heartbeats: Vec<_> = heartbeats
