@@ -68,13 +68,16 @@ fn in_our_voice(kind: &ParseErrorKind) -> String {
 
 fn hint(kind: &ParseErrorKind, word: &str) -> Option<String> {
     let hint = match (kind, word) {
-        (ParseErrorKind::UnexpectedWord, "True") => "write `true`",
-        (ParseErrorKind::UnexpectedWord, "False") => "write `false`",
-        (ParseErrorKind::UnexpectedWord, "None" | "nil" | "NULL") => "write `null`",
+        (_, "True") => "write `true`",
+        (_, "False") => "write `false`",
+        (_, "None" | "nil" | "NULL") => "write `null`",
         (ParseErrorKind::UnexpectedWord, _) => "put text in double quotes",
         (ParseErrorKind::CommentsNotAllowed, _) => "take the comment out, or write TOML",
         (ParseErrorKind::TrailingCommasNotAllowed, _) => "take out the last comma",
         (ParseErrorKind::SingleQuotedStringsNotAllowed, _) => "write `\"` for `'`",
+        (ParseErrorKind::UnterminatedArray | ParseErrorKind::UnterminatedObject, _) => {
+            "it has no end: is the file cut short?"
+        }
         _ => return None,
     };
     Some(hint.into())
@@ -107,7 +110,13 @@ fn node(value: Ast<'_>, lines: &Lines<'_>, problems: &mut Problems) -> Node {
         Ast::StringLit(text) => Value::Text(text.value.into_owned()),
         Ast::NumberLit(number) => match number.value.parse() {
             Ok(number) => Value::Int(number),
-            Err(_) => Value::Float(number.value.parse().unwrap_or(f64::NAN)),
+            Err(_) if number.value.contains(['.', 'e', 'E']) => {
+                Value::Float(number.value.parse().unwrap_or(f64::NAN))
+            }
+            Err(_) => {
+                problems.at(&place, "a number beyond all bounds");
+                Value::Null
+            }
         },
         Ast::BooleanLit(flag) => Value::Bool(flag.value),
         Ast::NullKeyword(_) => Value::Null,

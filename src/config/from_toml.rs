@@ -1,11 +1,12 @@
 //! TOML to entries with places, and its syntax errors in words for people who write a config now and then.
 //! Never quotes a value back: it may be a password that somebody forgot to put in quotes.
 
-use toml::de::{DeArray, DeTable, DeValue};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use crate::config::lines::Lines;
 use crate::model::fields::{Entry, Node, Value};
-use crate::model::place::{Place, Problems};
+use crate::model::place::{Place, Problem, Problems};
 
 /// A file that is no config at all would bring an error a line.
 const MOST: usize = 10;
@@ -28,8 +29,12 @@ pub(super) fn parse(lines: &Lines<'_>, problems: &mut Problems) -> Parsed {
     for error in errors {
         let at = error.span().map_or(0, |span| span.start);
         let place = lines.place(at);
-        parsed.whole &= keeps_structure(error.message());
-        if parsed.broken.contains(&place.line) || parsed.broken.len() == MOST {
+        let doubled = is_double(error.message());
+        let header = doubled && lines.line_at(at).trim_start().starts_with('[');
+        // Two tables taken for one: its keys are there twice because of that.
+        let follows = doubled && !header && !parsed.whole;
+        parsed.whole &= keeps_structure(error.message()) && !header;
+        if follows || parsed.broken.contains(&place.line) || parsed.broken.len() == MOST {
             continue;
         }
         parsed.broken.push(place.line);
@@ -39,16 +44,22 @@ pub(super) fn parse(lines: &Lines<'_>, problems: &mut Problems) -> Parsed {
             None => problems.at(&place, message),
         }
     }
-    parsed.entries = entries(table.get_ref(), lines, problems);
+    let mut reader = Reader { lines, problems, broken: &mut parsed.broken };
+    parsed.entries = reader.entries(table.get_ref());
     parsed
 }
 
 /// Errors inside one value, and a key that is there twice, leave every other key where it belongs.
 fn keeps_structure(message: &str) -> bool {
     is_bare_value(message)
-        || message.starts_with("duplicate key")
+        || is_double(message)
         || message.starts_with("unexpected leading zero")
+        || message.starts_with("unexpected key or value")
         || message.starts_with("missing escaped value")
+}
+
+fn is_double(message: &str) -> bool {
+    message.starts_with("duplicate key")
 }
 
 fn is_bare_value(message: &str) -> bool {
@@ -64,45 +75,57 @@ fn worded(
     table: &DeTable<'_>,
 ) -> (String, Option<String>) {
     let rest = lines.text().get(at..).unwrap_or_default();
-    let line = lines.line_at(at);
-    if message.starts_with("duplicate key") {
+    let line = lines.line_at(at).trim_start();
+    if is_double(message) {
         return duplicate(lines, at, table);
     }
     if is_bare_value(message) {
-        let word = rest.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
-        let quoted = "put text in straight double quotes: `key = \"value\"`";
-        return match word {
-            "True" | "TRUE" | "yes" | "Yes" | "on" | "On" => {
-                (format!("`{word}` is no value in TOML"), Some("write `true`".into()))
-            }
-            "False" | "FALSE" | "no" | "No" | "off" | "Off" => {
-                (format!("`{word}` is no value in TOML"), Some("write `false`".into()))
-            }
-            "null" | "None" | "nil" | "NULL" => {
-                (format!("`{word}` is no value in TOML"), Some("leave the key out".into()))
-            }
-            "" if rest.is_empty() || rest.starts_with(['\r', '\n', '#']) => {
-                ("a value is missing here".into(), Some("write one, or leave the key out".into()))
-            }
-            _ if rest.starts_with(['“', '”', '„', '‘', '’', '«']) => {
-                ("these are not the quotes of TOML".into(), Some(quoted.into()))
-            }
-            _ => ("a value that is not in quotes".into(), Some(quoted.into())),
-        };
+        let (message, hint) = bare_value(rest, line);
+        return (message, Some(hint));
     }
-    if message.starts_with("unexpected leading zero") {
-        let hint = "write the number without it, or in quotes if it is text";
-        return ("a number does not begin with 0".into(), Some(hint.into()));
+    let hint = if message.starts_with("unexpected leading zero") {
+        return (
+            "a number does not begin with 0".into(),
+            Some("write the number without it, or in quotes if it is text".into()),
+        );
+    } else if line.starts_with(['{', '}', '"']) {
+        "if this is JSON, name the file `….json`"
+    } else if message.starts_with("key with no value") || message.starts_with("invalid unquoted") {
+        return (
+            "this is no `key = value`".into(),
+            Some("TOML writes `key = value`, and a table as `[[service]]`".into()),
+        );
+    } else if message.starts_with("unexpected key or value") {
+        "one `key = value` a line; `[[service]]` has a line of its own"
+    } else if rest.trim().is_empty() && !lines.text().is_empty() {
+        "the text ends here: is the file cut short?"
+    } else {
+        return (message.to_owned(), None);
+    };
+    (message.to_owned(), Some(hint.to_owned()))
+}
+
+/// A value that is none, which `rest` begins with. Only words that are no secrets are said back.
+fn bare_value(rest: &str, line: &str) -> (String, String) {
+    let word = rest.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+    let known = |write: &str| (format!("`{word}` is no value in TOML"), write.to_owned());
+    let key = line.split_once('=').map_or("key", |(key, _)| key.trim());
+    let quoted = format!("put text in straight double quotes: `{key} = \"…\"`");
+    match word {
+        "True" | "TRUE" | "yes" | "Yes" | "on" | "On" => known("write `true`"),
+        "False" | "FALSE" | "no" | "No" | "off" | "Off" => known("write `false`"),
+        "null" | "None" | "nil" | "NULL" => known("leave the key out"),
+        "" if rest.is_empty() || rest.starts_with(['\r', '\n', '#']) => {
+            ("a value is missing here".into(), "write one, or leave the key out".into())
+        }
+        _ if rest.starts_with(['“', '”', '„', '‘', '’', '«']) => {
+            ("these are not the quotes of TOML".into(), quoted)
+        }
+        _ if line.contains('=') && rest.starts_with(line) => {
+            ("a list above is not closed".into(), "write `]` after its last value".into())
+        }
+        _ => ("a value that is not in quotes".into(), quoted),
     }
-    if line.trim_start().starts_with(['{', '}']) || line.trim_start().starts_with("\"") {
-        let hint = "if this is JSON, name the file `….json`";
-        return (message.to_owned(), Some(hint.into()));
-    }
-    if message.starts_with("key with no value") {
-        let hint = "TOML writes `key = value`, and a table as `[[service]]`";
-        return ("this is no `key = value`".into(), Some(hint.into()));
-    }
-    (message.to_owned(), None)
 }
 
 fn duplicate(lines: &Lines<'_>, at: usize, table: &DeTable<'_>) -> (String, Option<String>) {
@@ -144,45 +167,63 @@ fn first_before(key: &str, at: usize, table: &DeTable<'_>) -> Option<usize> {
     found
 }
 
-/// In the order of the file; the parser hands them out sorted by name.
-fn entries(table: &DeTable<'_>, lines: &Lines<'_>, problems: &mut Problems) -> Vec<Entry> {
-    let mut pairs: Vec<_> = table.iter().collect();
-    pairs.sort_by_key(|(key, _)| key.span().start);
-    pairs
-        .into_iter()
-        .map(|(key, value)| {
-            let place = lines.place(key.span().start);
-            let node = node(value.get_ref(), lines.place(value.span().start), lines, problems);
-            Entry { key: key.get_ref().clone().into_owned(), place, node }
-        })
-        .collect()
+struct Reader<'a, 't> {
+    lines: &'a Lines<'t>,
+    problems: &'a mut Problems,
+    broken: &'a mut Vec<u32>,
 }
 
-fn node(value: &DeValue<'_>, place: Place, lines: &Lines<'_>, problems: &mut Problems) -> Node {
-    let value = match value {
-        DeValue::String(text) => Value::Text(text.clone().into_owned()),
-        DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
-            Ok(number) => Value::Int(number),
-            // A whole number that does not fit is out of every range anyway, and is told so there.
-            Err(_) => Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),
-        },
-        DeValue::Float(number) => Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),
-        DeValue::Boolean(flag) => Value::Bool(*flag),
-        DeValue::Datetime(date) => {
-            let date = date.to_string();
-            let hint = format!("if it is meant as text, write `\"{date}\"`");
-            problems.at_with_hint(&place, "no key takes a date", hint);
-            Value::Text(date)
+impl Reader<'_, '_> {
+    /// In the order of the file; the parser hands them out sorted by name.
+    fn entries(&mut self, table: &DeTable<'_>) -> Vec<Entry> {
+        let mut pairs: Vec<_> = table.iter().collect();
+        pairs.sort_by_key(|(key, _)| key.span().start);
+        pairs
+            .into_iter()
+            .map(|(key, value)| {
+                let place = self.lines.place(key.span().start);
+                Entry { key: key.get_ref().clone().into_owned(), place, node: self.node(value) }
+            })
+            .collect()
+    }
+
+    fn node(&mut self, value: &Spanned<DeValue<'_>>) -> Node {
+        let place = self.lines.place(value.span().start);
+        let value = match value.get_ref() {
+            DeValue::String(text) => Value::Text(text.clone().into_owned()),
+            DeValue::Integer(number) => {
+                if let Ok(number) = i64::from_str_radix(number.as_str(), number.radix()) {
+                    Value::Int(number)
+                } else {
+                    self.refuse(&place, "a number beyond all bounds", None);
+                    Value::Null
+                }
+            }
+            DeValue::Float(number) => Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),
+            DeValue::Boolean(flag) => Value::Bool(*flag),
+            DeValue::Datetime(date) => {
+                let hint = format!("if it is meant as text, write `\"{date}\"`");
+                self.refuse(&place, "no key takes a date", Some(hint));
+                Value::Text(date.to_string())
+            }
+            DeValue::Array(items) => {
+                Value::List(items.iter().map(|item| self.node(item)).collect())
+            }
+            DeValue::Table(table) => Value::Table(self.entries(table)),
+        };
+        Node { value, place }
+    }
+
+    /// What the reader says of this line is dropped then.
+    fn refuse(&mut self, place: &Place, message: &str, hint: Option<String>) {
+        if !self.broken.contains(&place.line) {
+            self.broken.push(place.line);
+            self.problems.0.push(Problem {
+                place: Some(place.clone()),
+                message: message.to_owned(),
+                hint,
+                caret: None,
+            });
         }
-        DeValue::Array(items) => Value::List(list(items, lines, problems)),
-        DeValue::Table(table) => Value::Table(entries(table, lines, problems)),
-    };
-    Node { value, place }
-}
-
-fn list(items: &DeArray<'_>, lines: &Lines<'_>, problems: &mut Problems) -> Vec<Node> {
-    items
-        .iter()
-        .map(|item| node(item.get_ref(), lines.place(item.span().start), lines, problems))
-        .collect()
+    }
 }

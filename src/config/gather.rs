@@ -162,3 +162,114 @@ fn about(path: &Path, message: impl Into<String>, hint: Option<String>) -> Probl
     let place = Place::file(path);
     Problem { place: Some(place), message: message.into(), hint, caret: None }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SERVICE: &str = "[[service]]\nname = \"web\"\n";
+
+    fn dir(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, bytes) in files {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+        dir
+    }
+
+    fn refused(dir: &tempfile::TempDir) -> String {
+        let err = gather(&dir.path().join("config.toml")).unwrap_err();
+        assert!(matches!(err, GatherError::Unusable(_)), "{err}");
+        err.to_string().replace(&format!("{}/", dir.path().display()), "")
+    }
+
+    #[test]
+    fn what_cannot_be_a_config_is_named() {
+        let large = vec![b'#'; (1 << 20) + 1];
+        for (bytes, want) in [
+            (
+                &b"name = \"x\"\n\xff"[..],
+                "config.toml:2:1: byte 0xff is not UTF-8 text\n  hint: save the file as UTF-8",
+            ),
+            (b"\xff\xfen\0", "config.toml: is UTF-16, not UTF-8 text\n  hint: save it as UTF-8"),
+            (&large, "config.toml: is larger than 1 MiB: no config file"),
+        ] {
+            assert_eq!(refused(&dir(&[("config.toml", bytes)])), want);
+        }
+    }
+
+    #[test]
+    fn a_directory_a_socket_or_a_fifo_in_its_place_blocks_nothing() {
+        let odd = dir(&[("config.toml/x", b"")]);
+        assert!(refused(&odd).starts_with("config.toml: is a directory"));
+
+        let odd = dir(&[]);
+        let path = odd.path().join("config.toml");
+        let _socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        assert_eq!(refused(&odd), "config.toml: is not a regular file");
+
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::fs::{CWD, FileType, Mode, mknodat};
+            let odd = dir(&[]);
+            let path = odd.path().join("config.toml");
+            mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+            assert_eq!(refused(&odd), "config.toml: is not a regular file");
+        }
+    }
+
+    #[test]
+    fn conf_d_has_the_same_troubles_and_all_are_told() {
+        let odd = dir(&[("config.toml", b"\xff"), ("conf.d/b.toml/x", b"")]);
+        std::os::unix::fs::symlink("nowhere", odd.path().join("conf.d/a.json")).unwrap();
+        assert_eq!(
+            refused(&odd).lines().filter(|line| !line.starts_with(' ')).collect::<Vec<_>>(),
+            [
+                "config.toml:1:1: byte 0xff is not UTF-8 text",
+                "conf.d/a.json: cannot read it: a link that leads nowhere, or just deleted",
+                "conf.d/b.toml: is a directory, not a config file",
+            ]
+        );
+        let odd = dir(&[("config.toml", SERVICE.as_bytes()), ("conf.d", b"")]);
+        assert!(refused(&odd).starts_with("conf.d: cannot read this directory: "));
+    }
+
+    #[test]
+    fn missing_is_its_own_kind_and_conf_d_alone_is_a_config() {
+        let none = dir(&[("conf.d/README", b"")]);
+        let path = none.path().join("config.toml");
+        assert_eq!(gather(&path), Err(GatherError::Missing(path)));
+        let alone = dir(&[("conf.d/web.toml", SERVICE.as_bytes())]);
+        let sources = gather(&alone.path().join("config.toml")).unwrap();
+        assert_eq!(sources.len(), 1);
+        assert_eq!(sources[0].text, SERVICE);
+    }
+
+    #[test]
+    fn the_default_path_follows_the_user() {
+        let env = |set: &'static [(&str, &str)]| {
+            move |name: &str| {
+                set.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value))
+            }
+        };
+        for (euid, set, want) in [
+            (
+                0,
+                &[("XDG_CONFIG_HOME", "/x"), ("HOME", "/root")][..],
+                Some("/etc/miraclemax/config.toml"),
+            ),
+            (1000, &[("XDG_CONFIG_HOME", "/x"), ("HOME", "/h")], Some("/x/miraclemax/config.toml")),
+            (
+                1000,
+                &[("XDG_CONFIG_HOME", "x"), ("HOME", "/h")],
+                Some("/h/.config/miraclemax/config.toml"),
+            ),
+            (1000, &[("XDG_CONFIG_HOME", ""), ("HOME", "")], None),
+            (1000, &[], None),
+        ] {
+            assert_eq!(default_path(euid, env(set)), want.map(PathBuf::from), "{euid} {set:?}");
+        }
+    }
+}

@@ -50,11 +50,15 @@ pub(super) fn check(services: &[Placed], problems: &mut Problems) {
                     .chain([*needed])
                     .map(|node| services[node].service.name.as_str())
                     .collect();
-                problems.at_with_hint(
-                    place,
-                    format!("`needs` goes in a circle: {}", circle.join(" -> ")),
-                    "take one of them out: none could ever be healed first",
-                );
+                let (message, hint) = if let [name, _] = circle[..] {
+                    (format!("`{name}` needs itself"), "take it out")
+                } else {
+                    (
+                        format!("`needs` goes in a circle: {}", circle.join(" -> ")),
+                        "take one of them out: none could ever be healed first",
+                    )
+                };
+                problems.at_with_hint(place, message, hint);
             } else if !done[*needed] {
                 path.push((*needed, 0));
             }

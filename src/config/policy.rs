@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use crate::model::fields::{Fields, Value, parse_duration};
-use crate::model::place::Place;
-use crate::model::policy::{Budget, Policy, WhenStopped};
+use crate::model::fields::{Fields, Node, Value, parse_duration};
+use crate::model::place::{Place, Problems};
+use crate::model::policy::{Budget, Flapping, Policy, WhenStopped};
 use crate::model::text::human_duration;
 
 /// Every policy key.
-pub(super) const KEYS: [&str; 15] = [
+pub(super) const KEYS: [&str; 16] = [
     "timeout",
     "tries",
     "gap",
@@ -21,6 +21,7 @@ pub(super) const KEYS: [&str; 15] = [
     "cooldown",
     "cooldown_max",
     "retry_after",
+    "flapping",
     "remind_every",
     "when_stopped",
     "heal",
@@ -38,10 +39,16 @@ pub(super) fn read(fields: &mut Fields<'_>, base: &Policy, deadline: Duration) -
     set(&mut policy.verify_for, fields.duration("verify_for"));
     set(&mut policy.stable_for, fields.duration("stable_for"));
     set(&mut policy.start_grace, fields.duration_or_zero("start_grace"));
-    set(&mut policy.max_heals, fields.parsed("max_heals", "such as `5 per 10m`", budget));
+    set(
+        &mut policy.max_heals,
+        fields.parsed("max_heals", "a count and a time such as `5 per 10m`", budget),
+    );
     set(&mut policy.cooldown, fields.duration_or_zero("cooldown"));
     set(&mut policy.cooldown_max, fields.duration_or_zero("cooldown_max"));
     set(&mut policy.retry_after, fields.duration("retry_after"));
+    if let Some(node) = fields.node("flapping") {
+        flapping(node, &mut policy.flapping, fields.problems());
+    }
     set(
         &mut policy.remind_every,
         fields.parsed("remind_every", "a duration such as `4h`, or `never`", reminder),
@@ -89,6 +96,33 @@ fn reminder(text: &str) -> Result<Option<Duration>, String> {
         return Err(format!("`{text}` is less than a minute"));
     }
     Ok(Some(every))
+}
+
+/// `"off"`, or `{ start = 55, stop = 25 }` in percent.
+fn flapping(node: Node, set: &mut Option<Flapping>, problems: &mut Problems) {
+    match &node.value {
+        Value::Text(text) if text == "off" => return *set = None,
+        Value::Bool(false) => return *set = None,
+        Value::Table(_) => {}
+        other => {
+            let message = format!("`flapping` expects a table or `off`, found {}", other.kind());
+            let hint = "write `flapping = { start = 55, stop = 25 }`, in percent, or `\"off\"`";
+            return problems.at_with_hint(&node.place, message, hint);
+        }
+    }
+    let place = node.place.clone();
+    let mut fields = Fields::of_node("`flapping`", node, problems);
+    let mut percent = |key| fields.whole(key, 1..=100).and_then(|share| u8::try_from(share).ok());
+    let (start, stop) = (percent("start"), percent("stop"));
+    fields.finish();
+    let Some(base) = set.or(Policy::default().flapping) else { return };
+    let (start, stop) = (start.unwrap_or(base.start), stop.unwrap_or(base.stop));
+    if stop >= start {
+        let message =
+            format!("flapping would end (`stop`, {stop} %) where it begins (`start`, {start} %)");
+        problems.at_with_hint(&place, message, "`stop` must be lower than `start`");
+    }
+    *set = Some(Flapping { start, stop });
 }
 
 fn on_or_off(value: &Value) -> Option<bool> {
@@ -161,6 +195,28 @@ impl Places {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::fields::Entry;
+
+    #[test]
+    fn every_key_in_the_list_is_read_and_every_key_read_is_in_the_list() {
+        let place = Place::command_line(1);
+        let entry = |key: &str, value| {
+            let node = Node { value, place: place.clone() };
+            Entry { key: key.into(), place: place.clone(), node }
+        };
+        let mut entries: Vec<_> =
+            KEYS.iter().map(|key| entry(key, Value::List(Vec::new()))).collect();
+        entries.push(entry("zzzzzzzzzzzzzzzz", Value::Null));
+        let mut problems = Problems::default();
+        let mut fields = Fields::new("it", place.clone(), entries, &mut problems);
+        read(&mut fields, &Policy::default(), Duration::from_secs(240));
+        fields.finish();
+        assert_eq!(problems.0.len(), KEYS.len() + 1, "{problems}");
+        let mut keys = KEYS;
+        keys.sort_unstable();
+        let hint = problems.0.last().unwrap().hint.clone().unwrap();
+        assert_eq!(hint, format!("it has {}", keys.join(", ")));
+    }
 
     #[test]
     fn a_budget_is_a_count_and_a_window() {

@@ -129,10 +129,11 @@ fn unfit(name: &str) -> Option<&'static str> {
 
 fn strategies(fields: &mut Fields<'_>) -> Vec<Strategy> {
     let whole = fields.place_of("healing_strategies");
+    let before = fields.problems().0.len();
     let Some(names) = fields.placed_texts("healing_strategies") else {
         return vec![Strategy::ServiceRestart];
     };
-    if names.is_empty() {
+    if names.is_empty() && fields.problems().0.len() == before {
         fields.problems().at_with_hint(
             &whole,
             "`healing_strategies` is empty",
@@ -178,8 +179,9 @@ fn paths(fields: &mut Fields<'_>, key: &'static str) -> Vec<PathBuf> {
 /// `checks = […]`: short forms.
 fn checks(fields: &mut Fields<'_>, around: &Around<'_>) -> Vec<Probe> {
     let whole = fields.place_of("checks");
+    let before = fields.problems().0.len();
     let Some(texts) = fields.placed_texts("checks") else { return Vec::new() };
-    if texts.is_empty() {
+    if texts.is_empty() && fields.problems().0.len() == before {
         let hint = "leave it out: then `port` and the service's unit are looked at";
         fields.problems().at_with_hint(&whole, "`checks` is empty", hint);
     }

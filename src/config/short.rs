@@ -49,7 +49,7 @@ pub(super) fn read(
         if let Some(place) = problem.place.take_if(|place| Arc::ptr_eq(&place.file, &here)) {
             let byte = text.floor_char_boundary(place.col as usize);
             problem.place = Some(spot(byte));
-            problem.caret = Some(shown(text, byte));
+            problem.caret = (!text.is_empty()).then(|| shown(text, byte));
         }
         problems.0.push(problem);
     }
@@ -74,7 +74,7 @@ fn take_apart<'t>(
         .and_then(|end| Some((&text[..end], text[end..].strip_prefix(':')?)))
         .filter(|(kind, _)| !kind.is_empty())
     else {
-        problems.0.push(without_kind(text, at(0)));
+        problems.0.push(without_kind(text, &at(0)));
         return None;
     };
     let begins = kind.len() + 1;
@@ -127,8 +127,8 @@ fn split_options(
 }
 
 /// What a text without a kind was probably meant to be.
-fn without_kind(text: &str, place: Place) -> Problem {
-    let name = text.trim();
+fn without_kind(text: &str, place: &Place) -> Problem {
+    let name = text.trim().trim_matches(':');
     let problem = |message: &str, hint: String| Problem {
         place: Some(place.clone()),
         message: message.to_owned(),
@@ -218,7 +218,7 @@ mod tests {
             let Value::Word(word) = entry.node.value else { panic!("{text}") };
             let (key_at, value_at) = (entry.place.col as usize, entry.node.place.col as usize);
             assert!(text[key_at..].starts_with(&entry.key), "{text}");
-            assert_eq!(decoded(&text[value_at..]).starts_with(&word), true, "{text}");
+            assert!(decoded(&text[value_at..]).starts_with(&word), "{text}");
             (entry.key, word)
         });
         (parts.kind.to_owned(), parts.target.to_string(), options.collect())
@@ -253,6 +253,7 @@ mod tests {
         for (text, want) in [
             ("nginx", "did you mean `systemd:nginx` or `process:nginx`?"),
             ("8080", "did you mean `port:8080`?"),
+            (":8080", "did you mean `port:8080`?"),
             ("/var/lib", "did you mean `file:/var/lib`, `disk:/var/lib` or `exec:/var/lib`?"),
             ("nginx.service", "did you mean `systemd:nginx.service`?"),
             ("db.example.org:5432", "did you mean `tcp:db.example.org:5432`?"),

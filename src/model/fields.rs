@@ -156,6 +156,9 @@ impl<'p> Fields<'p> {
                 {
                     Some(format!("write `{key} = {text}`, without quotes"))
                 }
+                Value::Int(number) if expected.starts_with("a duration") => {
+                    Some(format!("write `{key} = \"{number}s\"` if these are seconds"))
+                }
                 _ => None,
             };
             self.wrong(

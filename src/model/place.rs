@@ -68,12 +68,25 @@ impl fmt::Display for Problem {
         }
         if let Some(hint) = &self.hint {
             // A hint may be several lines to write.
-            for (index, line) in hint.lines().enumerate() {
+            for (index, line) in hint.lines().flat_map(folded).enumerate() {
                 write!(f, "\n  {}{}", if index == 0 { "hint: " } else { "      " }, safe(line))?;
             }
         }
         Ok(())
     }
+}
+
+/// A line in pieces of 72 characters or so. What is to be typed stands in back-ticks and stays whole.
+fn folded(line: &str) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let mut rest = line;
+    while let Some((limit, _)) = rest.char_indices().nth(72).filter(|_| !line.contains('`')) {
+        let Some(space) = rest[..limit].rfind(' ').filter(|space| *space > 0) else { break };
+        pieces.push(&rest[..space]);
+        rest = &rest[space + 1..];
+    }
+    pieces.push(rest);
+    pieces
 }
 
 /// Keys and names come from a file: they must not drive the terminal that shows them.
@@ -187,6 +200,16 @@ mod tests {
             assert!(window.chars().count() <= 76);
             assert_eq!(window.chars().nth(at), text.chars().nth(spot), "{spot}");
         }
+    }
+
+    #[test]
+    fn a_long_hint_is_folded_and_what_is_to_be_typed_is_not() {
+        let list = vec!["postgres"; 20].join(", ");
+        let text = shown("no such name", None, Some(&format!("there are {list}")));
+        assert!(text.lines().all(|line| line.len() <= 80) && text.lines().count() > 3, "{text}");
+        assert_eq!(text.matches("postgres").count(), 20);
+        let typed = shown("no such name", None, Some(&format!("write `{list}`")));
+        assert_eq!(typed.lines().count(), 2);
     }
 
     #[test]

@@ -171,7 +171,10 @@ pub fn shown(argv: &[String]) -> String {
 /// Starts a program in a group of its own, with nothing of ours open, and leaves it to itself.
 pub fn detach(argv: &[String]) -> anyhow::Result<u32> {
     let (program, args) = argv.split_first().context("no program was named")?;
-    #[expect(clippy::disallowed_methods, reason = "this is the door; what is detached has no deadline of ours")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the door; what is detached has no deadline of ours"
+    )]
     let mut command = std::process::Command::new(program);
     command.args(args).process_group(0).current_dir("/");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
