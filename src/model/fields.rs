@@ -131,6 +131,14 @@ impl<'p> Fields<'p> {
         self.entries.iter().any(|e| e.key == key)
     }
 
+    /// What is set and not yet read, as the short form writes it: `free=10%&under=2s`. Tables are left out.
+    pub fn short(&self) -> String {
+        let words = self.entries.iter().filter_map(|entry| {
+            Some(format!("{}={}", entry.key, short(&entry.node.value)?))
+        });
+        words.collect::<Vec<_>>().join("&")
+    }
+
     /// Takes `key` as it is.
     pub fn node(&mut self, key: &'static str) -> Option<Node> {
         if !self.asked.contains(&key) {
@@ -452,6 +460,20 @@ fn text_of(value: &Value) -> Option<String> {
     }
 }
 
+fn short(value: &Value) -> Option<String> {
+    Some(match value {
+        Value::Text(text) | Value::Word(text) => crate::model::text::one_line(text, 80),
+        Value::Int(number) => number.to_string(),
+        Value::Float(number) => number.to_string(),
+        Value::Bool(flag) => flag.to_string(),
+        Value::List(items) => {
+            let words: Option<Vec<_>> = items.iter().map(|item| short(&item.value)).collect();
+            words?.join(",")
+        }
+        Value::Null | Value::Table(_) => return None,
+    })
+}
+
 fn shown(value: &Value) -> String {
     match value {
         Value::Text(text) | Value::Word(text) => {
@@ -558,6 +580,19 @@ mod tests {
             ),
             "{}",
             found[3]
+        );
+    }
+
+    #[test]
+    fn what_is_set_reads_as_the_short_form() {
+        let list = vec![Node { value: Value::Int(1), place: place(1) }];
+        problems(
+            vec![
+                entry(2, "free", Value::Text("10%".into())),
+                entry(3, "of", Value::List(list)),
+                entry(4, "not", Value::Null),
+            ],
+            |fields| assert_eq!(fields.short(), "free=10%&of=1"),
         );
     }
 
