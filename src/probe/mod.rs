@@ -84,8 +84,18 @@ impl Probe {
     /// The names that a probe's short form can begin with, before the `:`. `http` and `https` are not among
     /// them: there the whole URL is the short form.
     pub const KINDS: &[&str] = &[
-        "tcp", "port", "process", "systemd", "systemd-user", "supervisord", "exec", "file", "disk",
-        "inodes", "memory", "load",
+        "tcp",
+        "port",
+        "process",
+        "systemd",
+        "systemd-user",
+        "supervisord",
+        "exec",
+        "file",
+        "disk",
+        "inodes",
+        "memory",
+        "load",
     ];
 
     /// Reads the settings of a probe of this `kind` looking at `target` (`tcp`, `localhost:5432`; for `http` and

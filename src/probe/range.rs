@@ -4,7 +4,7 @@
 
 /// What a number may be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Range {
+pub(super) struct Range {
     from: u64,
     to: u64,
     outside: bool,
@@ -22,9 +22,8 @@ impl Range {
             Some(plain) => (true, plain),
             None => (false, text),
         };
-        let number = |part: &str| {
-            part.trim().parse::<u64>().map_err(|_| format!("`{text}` is no range"))
-        };
+        let number =
+            |part: &str| part.trim().parse::<u64>().map_err(|_| format!("`{text}` is no range"));
         let Some((from, to)) = plain.split_once(':') else {
             let count = number(plain)?;
             return Err(format!(

@@ -37,10 +37,6 @@ impl Seen {
     }
 }
 
-fn shared<T>(
-    kept: &OnceLock<Table<T>>,
-    again: bool,
-    read: fn() -> Result<T, String>,
-) -> Table<T> {
+fn shared<T>(kept: &OnceLock<Table<T>>, again: bool, read: fn() -> Result<T, String>) -> Table<T> {
     if again { Arc::new(read()) } else { kept.get_or_init(|| Arc::new(read())).clone() }
 }

@@ -150,7 +150,8 @@ impl Round {
 
     /// Those whose pause is over are ready again.
     fn wake(&mut self) {
-        let (over, rest) = std::mem::take(&mut self.resting).into_iter().partition(|r| r.0.passed());
+        let (over, rest) =
+            std::mem::take(&mut self.resting).into_iter().partition(|r| r.0.passed());
         self.resting = rest;
         let over: Vec<(Deadline, usize, u32, Answer, Duration)> = over;
         self.ready.extend(over.into_iter().map(|(_, index, tried, ..)| (index, tried + 1)));
@@ -267,7 +268,11 @@ mod tests {
     const LONG: Duration = Duration::from_secs(20);
     const SHORT: Duration = Duration::from_millis(50);
 
-    fn job(tries: u32, timeout: Duration, work: impl Fn(bool) -> Answer + Send + Sync + 'static) -> Job {
+    fn job(
+        tries: u32,
+        timeout: Duration,
+        work: impl Fn(bool) -> Answer + Send + Sync + 'static,
+    ) -> Job {
         let (text, gap) = ("test".to_owned(), Duration::from_millis(1));
         Job { text, work: Arc::new(work), timeout, tries, gap, threaded: true }
     }
@@ -320,10 +325,7 @@ mod tests {
         let jobs = vec![job(3, SHORT, work), job(1, LONG, |_| Answer::up("fine"))];
         let watch = Stopwatch::start();
         let (looks, _) = round(jobs, 1, LONG);
-        assert_eq!(
-            looks[0].verdict,
-            Verdict::Unknown("it did not answer within 0.1s".into())
-        );
+        assert_eq!(looks[0].verdict, Verdict::Unknown("it did not answer within 0.1s".into()));
         assert_eq!(looks[1].detail, "fine");
         assert!(watch.read() < Duration::from_secs(5), "{:?}", watch.read());
         drop(hold);
