@@ -131,6 +131,15 @@ impl<'p> Fields<'p> {
         self.entries.iter().any(|e| e.key == key && e.node.value != Value::Null)
     }
 
+    /// What is set and not yet read, as the short form writes it: `free=10%&under=2s`. Tables are left out.
+    pub fn short(&self) -> String {
+        let words = self
+            .entries
+            .iter()
+            .filter_map(|entry| Some(format!("{}={}", entry.key, short(&entry.node.value)?)));
+        words.collect::<Vec<_>>().join("&")
+    }
+
     /// Takes `key` as it is. `null`, which generators write, is the same as not set.
     pub fn node(&mut self, key: &'static str) -> Option<Node> {
         if !self.asked.contains(&key) {
@@ -468,6 +477,20 @@ fn text_of(value: &Value) -> Option<String> {
     }
 }
 
+fn short(value: &Value) -> Option<String> {
+    Some(match value {
+        Value::Text(text) | Value::Word(text) => crate::model::text::one_line(text, 80),
+        Value::Int(number) => number.to_string(),
+        Value::Float(number) => number.to_string(),
+        Value::Bool(flag) => flag.to_string(),
+        Value::List(items) => {
+            let words: Option<Vec<_>> = items.iter().map(|item| short(&item.value)).collect();
+            words?.join(",")
+        }
+        Value::Null | Value::Table(_) => return None,
+    })
+}
+
 fn shown(value: &Value) -> String {
     match value {
         Value::Text(text) | Value::Word(text) => {
@@ -579,6 +602,19 @@ mod tests {
             ),
             "{}",
             found[3]
+        );
+    }
+
+    #[test]
+    fn what_is_set_reads_as_the_short_form() {
+        let list = vec![Node { value: Value::Int(1), place: place(1) }];
+        problems(
+            vec![
+                entry(2, "free", Value::Text("10%".into())),
+                entry(3, "of", Value::List(list)),
+                entry(4, "not", Value::Null),
+            ],
+            |fields| assert_eq!(fields.short(), "free=10%&of=1"),
         );
     }
 

@@ -1,25 +1,242 @@
 //! What is. One file a kind: its settings, its look, its tests. Looking never changes anything: nothing here
 //! can reach a manager's acts, the state or the config.
 
+mod command;
+mod disk;
+mod file;
+mod http;
+mod inodes;
+mod load;
+mod memory;
+mod port;
+mod process;
+mod range;
+mod seen;
+mod side_by_side;
+mod tcp;
+mod unit;
+
 use std::time::Duration;
 
 use crate::model::fields::Fields;
+use crate::model::text::nearest;
+use crate::model::unit::{ManagerKind, UnitName};
+use crate::model::verdict::Verdict;
+use crate::sys::clock::Deadline;
+
+pub use command::Command;
+pub use disk::Disk;
+pub use file::File;
+pub use http::Http;
+pub use inodes::Inodes;
+pub use load::Load;
+pub use memory::Memory;
+pub use port::Port;
+pub use process::Process;
+pub use seen::Seen;
+pub use side_by_side::{Ask, Bounds, look_all};
+pub use tcp::Tcp;
+pub use unit::Unit;
 
 /// One configured probe.
 #[derive(Debug, Clone)]
 pub struct Probe {
     /// Its short form, secrets left out: how it is shown everywhere.
     pub text: String,
+    /// What it looks at.
+    pub kind: Kind,
     /// Bound on one look; the policy's when none.
     pub timeout: Option<Duration>,
+    /// Looks in one run before one that is not up is believed, at least 1; the policy's when none.
+    pub tries: Option<u32>,
+    /// Pause between them; the policy's when none.
+    pub gap: Option<Duration>,
+}
+
+/// What can be looked at.
+#[derive(Debug, Clone)]
+pub enum Kind {
+    /// An HTTP or HTTPS URL answers as it should.
+    Http(Http),
+    /// A TCP server accepts connections.
+    Tcp(Tcp),
+    /// Somebody on this host listens on a port, and who.
+    Port(Port),
+    /// A process runs.
+    Process(Process),
+    /// A unit of a service manager is active.
+    Unit(Unit),
+    /// A monitoring plugin, or any command, says that all is well.
+    Command(Command),
+    /// A file is there, and as old and large as it should be.
+    File(File),
+    /// A file system has space left.
+    Disk(Disk),
+    /// A file system has inodes left.
+    Inodes(Inodes),
+    /// The host has memory left.
+    Memory(Memory),
+    /// The host is not overloaded.
+    Load(Load),
 }
 
 impl Probe {
-    /// Reads the settings of a probe of this `kind` looking at `target` (`tcp`, `localhost:5432`). Mistakes
-    /// go into the fields' problems.
+    /// The names that a probe's short form can begin with, before the `:`. `http` and `https` are not among
+    /// them: there the whole URL is the short form.
+    pub const KINDS: &[&str] = &[
+        "tcp",
+        "port",
+        "process",
+        "systemd",
+        "systemd-user",
+        "supervisord",
+        "exec",
+        "file",
+        "disk",
+        "inodes",
+        "memory",
+        "load",
+    ];
+
+    /// Reads the settings of a probe of this `kind` looking at `target` (`tcp`, `localhost:5432`; for `http` and
+    /// `https` the target is the whole URL, or what follows the scheme's `:`). Mistakes go into the fields'
+    /// problems.
     pub fn read(kind: &str, target: &str, mut fields: Fields<'_>) -> Option<Self> {
         let timeout = fields.duration("timeout");
+        let tries = fields.whole("tries", 1..=100).and_then(|tries| u32::try_from(tries).ok());
+        let gap = fields.duration_or_zero("gap");
+        let options = fields.short();
+        let unit = |manager, fields: &mut Fields<'_>| Unit::read(manager, target, fields);
+        let read = match kind {
+            "http" | "https" => Http::read(kind, target, &mut fields).map(Kind::Http),
+            "tcp" => Tcp::read(target, &mut fields).map(Kind::Tcp),
+            "port" => Port::read(target, &mut fields).map(Kind::Port),
+            "process" => Process::read(target, &mut fields).map(Kind::Process),
+            "systemd" => unit(ManagerKind::Systemd, &mut fields).map(Kind::Unit),
+            "systemd-user" => unit(ManagerKind::SystemdUser, &mut fields).map(Kind::Unit),
+            "supervisord" => unit(ManagerKind::Supervisord, &mut fields).map(Kind::Unit),
+            "exec" => Command::read(target, &mut fields).map(Kind::Command),
+            "file" => File::read(target, &mut fields).map(Kind::File),
+            "disk" => Disk::read(target, &mut fields).map(Kind::Disk),
+            "inodes" => Inodes::read(target, &mut fields).map(Kind::Inodes),
+            "memory" => Memory::read(target, &mut fields).map(Kind::Memory),
+            "load" => Load::read(target, &mut fields).map(Kind::Load),
+            _ => {
+                unknown(kind, &mut fields);
+                // Its keys cannot be judged, so they are not reported on top.
+                return None;
+            }
+        };
         fields.finish();
-        Some(Self { text: format!("{kind}:{target}"), timeout })
+        let kind_read = read?;
+        let text = kind_read.text(kind, target, &options);
+        Some(Self { text, kind: kind_read, timeout, tries, gap })
+    }
+
+    /// The probe that a service's `port = N` stands for.
+    pub fn implied_port(port: u16) -> Self {
+        Self::implied(format!("port:{port}"), Kind::Port(Port::of(port)))
+    }
+
+    /// The probe that a service's unit stands for.
+    pub fn implied_unit(name: &UnitName) -> Self {
+        let text = format!("{}:{}", name.manager.word(), name.unit);
+        Self::implied(text, Kind::Unit(Unit::of(name.clone())))
+    }
+
+    fn implied(text: String, kind: Kind) -> Self {
+        Self { text, kind, timeout: None, tries: None, gap: None }
+    }
+
+    /// The unit whose facts it needs to find in [`Seen::units`]: all managers are asked beforehand, once.
+    pub fn unit(&self) -> Option<&UnitName> {
+        match &self.kind {
+            Kind::Unit(unit) => Some(unit.name()),
+            _ => None,
+        }
     }
 }
+
+fn unknown(kind: &str, fields: &mut Fields<'_>) {
+    let known = || ["http", "https"].into_iter().chain(Probe::KINDS.iter().copied());
+    let hint = match nearest(kind, known()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("there is {}", known().collect::<Vec<_>>().join(", ")),
+    };
+    fields.problem("kind", format!("there is no kind of probe `{kind}`"), Some(hint));
+}
+
+impl Kind {
+    fn text(&self, kind: &str, target: &str, options: &str) -> String {
+        let (target, sign) = match self {
+            Self::Http(http) => (http.shown(), "#"),
+            Self::Command(command) => return format!("{kind}:{}", command.shown()),
+            _ => (format!("{kind}:{}", crate::model::text::one_line(target, 200)), "?"),
+        };
+        if options.is_empty() { target } else { format!("{target}{sign}{options}") }
+    }
+
+    /// Whether its look can wait for something outside; those that cannot need no thread.
+    fn waits(&self) -> bool {
+        !matches!(self, Self::Unit(_) | Self::Memory(_) | Self::Load(_))
+    }
+
+    fn look(&self, at: &At<'_>) -> Answer {
+        match self {
+            Self::Http(http) => http.look(at),
+            Self::Tcp(tcp) => tcp.look(at),
+            Self::Port(port) => port.look(at),
+            Self::Process(process) => process.look(at),
+            Self::Unit(unit) => unit.look(at),
+            Self::Command(command) => command.look(at),
+            Self::File(file) => file.look(at),
+            Self::Disk(disk) => disk.look(at),
+            Self::Inodes(inodes) => inodes.look(at),
+            Self::Memory(memory) => memory.look(),
+            Self::Load(load) => load.look(),
+        }
+    }
+}
+
+/// The circumstances of one look.
+struct At<'a> {
+    /// Bound on it.
+    limit: Duration,
+    /// The run's own, for what must be ended by us.
+    deadline: Deadline,
+    /// How long a unit may be on its way up.
+    start_grace: Duration,
+    /// A second try in the same run: what was read for all must be read anew.
+    again: bool,
+    /// What all looks share.
+    seen: &'a Seen,
+}
+
+/// What one look came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Answer {
+    verdict: Verdict,
+    detail: String,
+}
+
+impl Answer {
+    fn up(detail: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Up, detail: detail.into() }
+    }
+
+    fn down(reason: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Down(reason.into()), detail: String::new() }
+    }
+
+    fn unknown(reason: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Unknown(reason.into()), detail: String::new() }
+    }
+
+    fn saying(mut self, detail: impl Into<String>) -> Self {
+        self.detail = detail.into();
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests;

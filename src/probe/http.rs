@@ -1,0 +1,202 @@
+//! `https://host/path#status=200&contains=ok`: a URL answers as it should, and soon enough. TLS is verified
+//! against the host's trust store. Reads a bounded part of the answer, and only if it is wanted; never shows
+//! what may be a secret in the URL.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use regex_lite::Regex;
+
+use crate::model::fields::{Fields, Value};
+use crate::model::text::{human_duration, one_line};
+use crate::probe::{Answer, At};
+use crate::sys::http::{Request, Response, Trouble, send, valid};
+
+/// At most this much of a body is looked at.
+const MOST: usize = 1024 * 1024;
+/// Followed unless told otherwise: as many as `http` to `https` to a login page and back need.
+const REDIRECTS: u32 = 5;
+
+/// What to ask, and what the answer must be.
+#[derive(Debug, Clone)]
+pub struct Http {
+    url: String,
+    method: String,
+    redirects: u32,
+    status: Vec<RangeInclusive<u16>>,
+    contains: Option<String>,
+    not_contains: Option<String>,
+    matches: Option<Regex>,
+    under: Option<Duration>,
+}
+
+impl Http {
+    /// `target` is the URL, or what follows the scheme's `:`. Keys: `status` (`200`, `2xx`, `200-299`, or a list;
+    /// any 2xx unless given), `contains`, `not_contains`, `matches` (a regular expression), `under` (the whole
+    /// answer must come within it), `redirects` (how many are followed, 0 to 10; 5 unless given), `method`.
+    pub(super) fn read(kind: &str, target: &str, fields: &mut Fields<'_>) -> Option<Self> {
+        let url =
+            if target.starts_with("//") { format!("{kind}:{target}") } else { target.to_owned() };
+        let url = url.split('#').next().unwrap_or_default().to_owned();
+        let good = valid(&url).map_err(|err| fields.problem("target", err.to_string(), None));
+        let status = read_status(fields);
+        let contains = fields.word("contains");
+        let not_contains = fields.word("not_contains");
+        let matches = fields.parsed("matches", "a regular expression", |text| {
+            Regex::new(text).map_err(|err| format!("is no regular expression: {err}"))
+        });
+        let under = fields.duration("under");
+        let redirects =
+            fields.whole("redirects", 0..=10).and_then(|count| u32::try_from(count).ok());
+        let methods = ["GET", "HEAD", "POST", "OPTIONS"].map(|method| (method, method));
+        let method = fields.one_of("method", &methods).unwrap_or("GET");
+        if method == "HEAD" && (contains.is_some() || matches.is_some()) {
+            fields.problem("method", "the answer to `HEAD` has no body to look into", None);
+        }
+        good.ok().map(|()| Self {
+            url,
+            method: method.to_owned(),
+            redirects: redirects.unwrap_or(REDIRECTS),
+            status: status.unwrap_or_else(|| vec![200..=299]),
+            contains,
+            not_contains,
+            matches,
+            under,
+        })
+    }
+
+    /// The URL without what may be a secret: user, password, and query values whose names say so.
+    pub(super) fn shown(&self) -> String {
+        let (scheme, rest) = self.url.split_once("://").unwrap_or_default();
+        let (rest, query) = rest.split_once('?').map_or((rest, None), |(a, b)| (a, Some(b)));
+        let (host, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+        let host = host.rsplit('@').next().unwrap_or_default();
+        let query = query.map(|query| {
+            let parts: Vec<_> = query.split('&').map(without_secret).collect();
+            format!("?{}", parts.join("&"))
+        });
+        one_line(&format!("{scheme}://{host}{path}{}", query.unwrap_or_default()), 200)
+    }
+
+    /// Host and port, for messages.
+    fn host(&self) -> String {
+        let shown = self.shown();
+        let rest = shown.split_once("://").map_or("", |(_, rest)| rest);
+        rest.split(['/', '?']).next().unwrap_or_default().to_owned()
+    }
+
+    pub(super) fn look(&self, at: &At<'_>) -> Answer {
+        let wants_body =
+            self.contains.is_some() || self.not_contains.is_some() || self.matches.is_some();
+        let request = Request {
+            method: self.method.clone(),
+            url: self.url.clone(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            limit: at.limit,
+            redirects: self.redirects,
+            most: if wants_body { MOST } else { 0 },
+            unix: None,
+        };
+        match send(&request) {
+            Ok(response) => self.judge(&response),
+            Err(Trouble::Timeout(doing)) => Answer::down(format!(
+                "`{}` did not answer within {}: timed out while {doing}",
+                self.host(),
+                human_duration(at.limit)
+            )),
+            Err(trouble) => Answer::down(format!("`{}`: {trouble}", self.host())),
+        }
+    }
+
+    fn judge(&self, response: &Response) -> Answer {
+        let status = response.status_line();
+        let answer = match self.wrong(response) {
+            Some(wrong) => Answer::down(format!("`{}` {wrong}", self.host())),
+            None => Answer::up(""),
+        };
+        answer.saying(status)
+    }
+
+    /// What is wrong with the answer, to follow the host's name.
+    fn wrong(&self, response: &Response) -> Option<String> {
+        if !self.status.iter().any(|range| range.contains(&response.status)) {
+            let status = response.status_line();
+            return Some(format!("answers {status}, expected {}", shown_status(&self.status)));
+        }
+        let body = String::from_utf8_lossy(&response.body);
+        let place = if response.body.len() >= MOST { " in its first 1 MiB" } else { "" };
+        if let Some(text) = self.contains.as_ref().filter(|text| !body.contains(text.as_str())) {
+            return Some(format!("answers without `{}`{place}", one_line(text, 80)));
+        }
+        if let Some(text) = self.not_contains.as_ref().filter(|text| body.contains(text.as_str())) {
+            return Some(format!("answers with `{}`", one_line(text, 80)));
+        }
+        if let Some(regex) = self.matches.as_ref().filter(|regex| !regex.is_match(&body)) {
+            let shown = one_line(regex.as_str(), 80);
+            return Some(format!("answers with nothing that matches `{shown}`{place}"));
+        }
+        let under = self.under.filter(|under| response.took >= *under)?;
+        let (took, under) = (human_duration(response.took), human_duration(under));
+        Some(format!("answers too slowly: {took}, expected under {under}"))
+    }
+}
+
+/// `token=abc` as `token=***`.
+fn without_secret(part: &str) -> String {
+    const NAMES: [&str; 7] = ["token", "key", "secret", "pass", "pwd", "auth", "sig"];
+    match part.split_once('=') {
+        Some((name, _)) if NAMES.iter().any(|secret| name.to_lowercase().contains(secret)) => {
+            format!("{name}=***")
+        }
+        _ => part.to_owned(),
+    }
+}
+
+fn read_status(fields: &mut Fields<'_>) -> Option<Vec<RangeInclusive<u16>>> {
+    let expected = "status codes such as `200`, `2xx`, `200-299` or a list of them";
+    fields.read("status", expected, |value| {
+        let words: Vec<String> = match value {
+            Value::Text(text) | Value::Word(text) => text.split(',').map(str::to_owned).collect(),
+            Value::Int(number) => vec![number.to_string()],
+            Value::List(items) => {
+                let words = items.iter().map(|item| match &item.value {
+                    Value::Text(text) | Value::Word(text) => Some(text.clone()),
+                    Value::Int(number) => Some(number.to_string()),
+                    _ => None,
+                });
+                words.collect::<Option<_>>()?
+            }
+            _ => return None,
+        };
+        words.iter().map(|word| parse_status(word.trim())).collect::<Option<Vec<_>>>()
+    })
+}
+
+fn parse_status(word: &str) -> Option<RangeInclusive<u16>> {
+    let code = |text: &str| {
+        text.parse::<u16>().ok().filter(|code| text.len() == 3 && (100..=599).contains(code))
+    };
+    if let Some(class) = word.strip_suffix("xx") {
+        let first = class.parse::<u16>().ok().filter(|class| (1..=5).contains(class))? * 100;
+        return Some(first..=first + 99);
+    }
+    match word.split_once('-') {
+        Some((from, to)) => {
+            let (from, to) = (code(from.trim())?, code(to.trim())?);
+            (from <= to).then_some(from..=to)
+        }
+        None => code(word).map(|code| code..=code),
+    }
+}
+
+fn shown_status(ranges: &[RangeInclusive<u16>]) -> String {
+    let words = ranges.iter().map(|range| match (*range.start(), *range.end()) {
+        (from, to) if from == to => from.to_string(),
+        (from, to) => format!("{from}-{to}"),
+    });
+    words.collect::<Vec<_>>().join(" or ")
+}
+
+#[cfg(test)]
+mod tests;

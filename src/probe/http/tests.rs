@@ -1,0 +1,120 @@
+use super::*;
+use crate::model::verdict::{Look, Verdict};
+use crate::probe::Seen;
+use crate::probe::tests::{look, look_within, problem};
+use std::io::{Read, Write};
+use std::net::TcpListener;
+
+/// A server that answers every request with these bytes, after `pause`; its address.
+fn server(answer: &str, pause: Duration) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap().to_string();
+    let answer = answer.to_owned();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 4096]);
+            std::thread::sleep(pause);
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    addr
+}
+
+fn page(status: &str, body: &str) -> String {
+    let length = body.len();
+    server(&format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n{body}"), Duration::ZERO)
+}
+
+fn reason(look: &Look) -> &str {
+    look.verdict.reason()
+}
+
+#[test]
+fn a_good_answer_is_up_with_its_status() {
+    let addr = page("200 OK", "all is well");
+    for options in ["", "#contains=well", "#matches=^all .* well$", "#status=2xx,301&under=20s"] {
+        let seen = look(&format!("http://{addr}/health{options}"));
+        assert_eq!((seen.verdict, seen.detail.as_str()), (Verdict::Up, "HTTP 200 OK"), "{options}");
+    }
+}
+
+#[test]
+fn an_error_status_and_an_error_page_are_down() {
+    let bad = page("500 Internal Server Error", "");
+    let want = format!("`{bad}` answers HTTP 500 Internal Server Error, expected 200-299");
+    assert_eq!(look(&format!("http://{bad}/")).verdict, Verdict::Down(want));
+    let page = page("200 OK", "<h1>Error 1045</h1>");
+    for (options, want) in [
+        ("contains=ok", "answers without `ok`"),
+        ("not_contains=Error", "answers with `Error`"),
+        ("matches=^ok", "answers with nothing that matches `^ok`"),
+        ("status=204,3xx", "answers HTTP 200 OK, expected 204 or 300-399"),
+    ] {
+        let seen = look(&format!("http://{page}/#{options}"));
+        assert_eq!(seen.verdict, Verdict::Down(format!("`{page}` {want}")), "{options}");
+    }
+}
+
+#[test]
+fn a_slow_answer_is_down_only_against_a_limit() {
+    let addr = server("HTTP/1.1 204 No Content\r\n\r\n", Duration::from_millis(150));
+    assert!(look(&format!("http://{addr}/")).verdict.is_up());
+    let slow = look(&format!("http://{addr}/#under=100ms"));
+    assert!(reason(&slow).contains("answers too slowly: 0."), "{slow:?}");
+    assert!(reason(&slow).ends_with("expected under 0.1s"), "{slow:?}");
+}
+
+#[test]
+fn one_that_accepts_and_hangs_is_down_in_its_time() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let limit = Duration::from_millis(300);
+    let seen = look_within(&format!("http://{addr}/"), Seen::default(), limit);
+    let want =
+        format!("`{addr}` did not answer within 0.3s: timed out while waiting for the answer");
+    assert_eq!(seen.verdict, Verdict::Down(want));
+    assert!(seen.took < Duration::from_secs(5));
+}
+
+#[test]
+fn a_closed_port_is_down_in_words_without_the_url() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let seen = look(&format!("http://u:hunter2@127.0.0.1:{port}/secret?token=abc"));
+    let want = format!("`127.0.0.1:{port}`: no connection: connection refused");
+    assert_eq!(seen.verdict, Verdict::Down(want));
+    assert_eq!(seen.probe, format!("http://127.0.0.1:{port}/secret?token=***"));
+}
+
+#[test]
+fn a_redirect_is_followed_unless_told_otherwise() {
+    let end = page("200 OK", "here");
+    let head = format!("302 Found\r\nLocation: http://{end}/");
+    let addr = page(&head, "");
+    assert!(look(&format!("http://{addr}/#contains=here")).verdict.is_up());
+    let kept = look(&format!("http://{addr}/#redirects=0"));
+    assert!(reason(&kept).ends_with("answers HTTP 302 Found, expected 200-299"), "{kept:?}");
+    assert!(look(&format!("http://{addr}/#redirects=0&status=302")).verdict.is_up());
+}
+
+#[test]
+fn only_the_first_mebibyte_is_looked_at() {
+    let addr = page("200 OK", &format!("{}end", "x".repeat(MOST)));
+    assert!(look(&format!("http://{addr}/#contains=xx")).verdict.is_up());
+    let seen = look(&format!("http://{addr}/#contains=end"));
+    assert!(reason(&seen).ends_with("answers without `end` in its first 1 MiB"), "{seen:?}");
+}
+
+#[test]
+fn mistakes_are_problems_of_the_config() {
+    for (text, want) in [
+        ("http://#status=200", "the URL"),
+        ("http://h/#status=20", "`status` expects status codes"),
+        ("http://h/#status=299-200", "`status` expects status codes"),
+        ("http://h/#matches=(", "is no regular expression"),
+        ("http://h/#redirects=11", "`redirects` expects a whole number from 0 to 10"),
+        ("http://h/#method=HEAD&contains=x", "the answer to `HEAD` has no body"),
+        ("http://h/#method=DELETE", "`method` expects one of"),
+    ] {
+        assert!(problem(text).contains(want), "{text}: {}", problem(text));
+    }
+}

@@ -1,0 +1,233 @@
+//! `process:nginx?user=www-data&count=2:`: a process of that name runs, by its pid file if told. A zombie is not
+//! running, and a pid that another process has got since is not it. Signals nobody.
+
+use std::path::{Path, PathBuf};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::model::fields::Fields;
+use crate::model::text::plural;
+use crate::probe::range::Range;
+use crate::probe::{Answer, At};
+use crate::sys::clock;
+use crate::sys::files::{self, Kind, Missed};
+use crate::sys::process::{self, NAME_MAX};
+
+/// A pid file is written after its process has started; start times and file times are exact to a second or two.
+const TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
+/// Larger than any pid file.
+const LARGEST: u64 = 4096;
+
+/// Which process, and how many of them.
+#[derive(Debug, Clone)]
+pub struct Process {
+    name: Option<String>,
+    exe: Option<PathBuf>,
+    user: Option<String>,
+    count: Range,
+    pidfile: Option<PathBuf>,
+}
+
+impl Process {
+    /// `target` is the process's name or its program's file name; it may be empty when `exe` is given. Keys: `exe`
+    /// (the program's path), `user` (name or number), `count` (a range such as `1:`, which it is unless
+    /// given), `pidfile`.
+    pub(super) fn read(target: &str, fields: &mut Fields<'_>) -> Option<Self> {
+        let exe = fields.path("exe");
+        let user = fields.word("user");
+        let pidfile = fields.path("pidfile");
+        let count = fields.parsed("count", "a range such as `1:`", Range::parse);
+        let name = Some(target.trim().to_owned()).filter(|name| !name.is_empty());
+        if name.is_none() && exe.is_none() && pidfile.is_none() {
+            let hint = "write `process:nginx`, or give `exe` or `pidfile`";
+            fields.problem("target", "no process is named", Some(hint.into()));
+            return None;
+        }
+        Some(Self { name, exe, user, count: count.unwrap_or_else(Range::at_least_one), pidfile })
+    }
+
+    pub(super) fn look(&self, at: &At<'_>) -> Answer {
+        if let Some(pidfile) = &self.pidfile {
+            return self.by_pidfile(pidfile, at);
+        }
+        let table = at.seen.processes(at.again);
+        let table = match &*table {
+            Ok(table) => table,
+            Err(why) => return Answer::unknown(why),
+        };
+        let (mut pids, mut zombies, mut unsure) = (Vec::new(), 0, false);
+        for process in table {
+            match self.fits(process) {
+                Fit::No => {}
+                Fit::NoRight => unsure = true,
+                Fit::Yes if process.zombie => zombies += 1,
+                Fit::Yes => pids.push(process.pid),
+            }
+        }
+        let count = u64::try_from(pids.len()).unwrap_or(u64::MAX);
+        if self.count.holds(count) && !unsure {
+            pids.sort_unstable();
+            return Answer::up(shown(&pids));
+        }
+        if unsure || !process::all_visible() {
+            return Answer::unknown(format!(
+                "{}: this user may not see all processes",
+                self.shown()
+            ));
+        }
+        let mut reason =
+            format!("{}: {count} running, expected {}", self.shown(), self.count.words());
+        if zombies > 0 {
+            reason = format!("{reason} ({})", plural(zombies, "zombie"));
+        }
+        Answer::down(reason)
+    }
+
+    fn fits(&self, process: &process::Process) -> Fit {
+        let exe = || process::exe(process.pid);
+        if let Some(name) = &self.name
+            && !named(process, name)
+        {
+            return Fit::No;
+        }
+        if let Some(wanted) = &self.exe {
+            match exe() {
+                Some(exe) if exe == *wanted => {}
+                // A zombie and a kernel thread have none; without a name every one would be in doubt.
+                None if !process.zombie && self.name.is_some() && !may_read(process.pid) => {
+                    return Fit::NoRight;
+                }
+                _ => return Fit::No,
+            }
+        }
+        if let Some(user) = &self.user {
+            let is = |uid: u32| uid.to_string() == *user || process::user_name(uid) == *user;
+            if !process::uid(process.pid).is_some_and(is) {
+                return Fit::No;
+            }
+        }
+        Fit::Yes
+    }
+
+    fn by_pidfile(&self, path: &Path, at: &At<'_>) -> Answer {
+        let (pid, written) = match read_pid(path, at) {
+            Ok(found) => found,
+            Err(answer) => return answer,
+        };
+        let file = format!("pid file `{}`", path.display());
+        let Some(process) = process::one(pid).filter(|process| !process.zombie) else {
+            if !process::all_visible() {
+                return Answer::unknown(format!("{file}: this user may not see all processes"));
+            }
+            return Answer::down(format!("{file} names pid {pid}, which does not run"));
+        };
+        let other = format!("{file} names a reused pid: {pid} is now `{}`", process.name);
+        match self.fits(&process) {
+            Fit::Yes => {}
+            Fit::No => return Answer::down(other),
+            Fit::NoRight => {
+                return Answer::unknown(format!(
+                    "{file}: this user may not see what pid {pid} runs"
+                ));
+            }
+        }
+        let now = clock::now();
+        let booted = now.after(std::time::Duration::ZERO).wall
+            - SignedDuration::try_from(now.since_boot).unwrap_or_default();
+        match age(process.started(&now), written, booted) {
+            Age::Fits => Answer::up(format!("pid {pid} (`{}`)", process.name)),
+            Age::Reused if self.name.is_none() && self.exe.is_none() => Answer::down(other),
+            Age::Reused => {
+                Answer::down(format!("{file} is older than pid {pid}, so it names a reused pid"))
+            }
+            Age::Unsure => Answer::unknown(format!(
+                "{file} is older than this boot, so it cannot be told whether pid {pid} is its process"
+            )),
+        }
+    }
+
+    fn shown(&self) -> String {
+        let called =
+            self.name.clone().or_else(|| self.exe.as_ref().map(|exe| exe.display().to_string()));
+        let user = self.user.as_ref().map(|user| format!(" of user {user}")).unwrap_or_default();
+        format!("process `{}`{user}", called.unwrap_or_default())
+    }
+}
+
+/// Whether a process is one of those meant.
+enum Fit {
+    Yes,
+    No,
+    /// It may be, but this user may not look.
+    NoRight,
+}
+
+/// Whether a pid file speaks of the process that has its pid now.
+#[derive(Debug, PartialEq, Eq)]
+enum Age {
+    Fits,
+    Reused,
+    /// The wall clock may have been set since.
+    Unsure,
+}
+
+fn age(started: Timestamp, written: Timestamp, booted: Timestamp) -> Age {
+    if started <= written + TOLERANCE {
+        Age::Fits
+    } else if written < booted {
+        // Written before a reboot, or before a clock that started wrong was set.
+        Age::Unsure
+    } else {
+        Age::Reused
+    }
+}
+
+fn named(process: &process::Process, name: &str) -> bool {
+    let file_name = |path: &Path| path.file_name().is_some_and(|file| file == name);
+    if process.name == name || process::exe(process.pid).is_some_and(|exe| file_name(&exe)) {
+        return true;
+    }
+    // Linux cuts names: what it was started as decides. A script's interpreter comes first there.
+    name.len() > NAME_MAX
+        && name.as_bytes().get(..NAME_MAX) == Some(process.name.as_bytes())
+        && process::argv(process.pid).iter().take(3).any(|word| file_name(Path::new(word)))
+}
+
+/// Another user's program may not be known; a kernel thread has none, and that may be known.
+fn may_read(pid: u32) -> bool {
+    let me = rustix::process::geteuid().as_raw();
+    me == 0 || process::uid(pid) == Some(me)
+}
+
+fn read_pid(path: &Path, at: &At<'_>) -> Result<(u32, Timestamp), Answer> {
+    let file = format!("pid file `{}`", path.display());
+    let failed = |missed: Missed| match missed {
+        Missed::Missing => Answer::down(format!("{file} is missing")),
+        missed => Answer::unknown(format!("{file}: {missed}")),
+    };
+    let about = files::look(path, at.limit).map_err(failed)?;
+    if about.kind != Kind::File || about.size > LARGEST {
+        let what = if about.kind == Kind::File { "far too large" } else { about.kind.word() };
+        return Err(Answer::unknown(format!("{file} is {what}")));
+    }
+    let text = files::guarded(path, at.limit, |path| std::fs::read(path)).map_err(failed)?;
+    let text = String::from_utf8_lossy(&text);
+    let pid = text.split_whitespace().next().and_then(|word| word.parse().ok());
+    match pid.filter(|pid| *pid > 0) {
+        Some(pid) => Ok((pid, about.mtime)),
+        None => Err(Answer::down(format!("{file} names no pid"))),
+    }
+}
+
+fn shown(pids: &[u32]) -> String {
+    match pids {
+        [] => "none running".into(),
+        [pid] => format!("running: pid {pid}"),
+        [first, rest @ ..] => {
+            format!("{} running: pid {first} and {} more", pids.len(), rest.len())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
