@@ -4,4 +4,5 @@
 pub mod clock;
 pub mod exec;
 pub mod http;
+pub mod job;
 pub mod secret;
