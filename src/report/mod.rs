@@ -1,1 +1,3 @@
-//! report.
+//! What a run found, in words: one file a form. Pure: values in, text out; writes nowhere.
+
+pub mod ping;
