@@ -116,13 +116,12 @@ mod tests {
             (500, "the service is in trouble (500)", true),
             (503, "the service is in trouble (503)", true),
         ] {
-            match of_status(&response(status, &[])) {
-                Answer::Later { why, after: None } => {
-                    assert_eq!((why.as_str(), true), (want, again))
-                }
-                Answer::Refused(why) => assert_eq!((why.as_str(), false), (want, again)),
+            let got = match of_status(&response(status, &[])) {
+                Answer::Later { why, after: None } => (why, true),
+                Answer::Refused(why) => (why, false),
                 other => panic!("{status}: {other:?}"),
-            }
+            };
+            assert_eq!(got, (want.to_owned(), again));
         }
     }
 

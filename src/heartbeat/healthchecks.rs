@@ -1,6 +1,6 @@
 //! Healthchecks, hosted (`https://hc-ping.com/UUID`) or one's own (`https://HOST/ping/UUID`), and by ping key
 //! (`…/PING-KEY/SLUG?create=1`). Always POST: a check set to POST only answers 200 to a GET and ignores it.
-//! Wire format: healthchecks.io/docs/http_api. Never follows a redirect: the URL is a secret.
+//! Wire format: <https://healthchecks.io/docs/http_api/>. Never follows a redirect: the URL is a secret.
 
 use std::time::Duration;
 

@@ -141,7 +141,7 @@ impl Heartbeat {
         let tries = fields.whole("tries", 1..=10).and_then(|n| u32::try_from(n).ok()).unwrap_or(3);
         match &url {
             None => {
-                fields.problem("name", "a heartbeat needs `url_file`, `url_env` or `url`", None)
+                fields.problem("name", "a heartbeat needs `url_file`, `url_env` or `url`", None);
             }
             Some(SecretSource::Plain(plain)) => {
                 if let Err(why) = address::check(plain.reveal()) {
