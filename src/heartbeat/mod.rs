@@ -158,7 +158,7 @@ impl Heartbeat {
     /// Pings it, trying again until it is accepted, refused for good, out of tries, or out of time.
     pub fn ping(&self, ping: &Ping<'_>, deadline: Deadline) -> Pinged {
         self.ping_with(ping, deadline, &mut http::send, &mut |time| {
-            clock::pause(time, deadline);
+            clock::pause(time.min(deadline.left()));
             true
         })
     }

@@ -1,4 +1,4 @@
-//! The only reader of clocks, and the only place that sleeps. Never sets a clock.
+//! The only reader of clocks. Never sleeps and never sets one.
 
 use std::time::{Duration, Instant};
 
@@ -63,11 +63,6 @@ impl Deadline {
     pub fn within(&self, limit: Duration) -> Self {
         Self(self.0.min(Self::after(limit).0))
     }
-}
-
-/// Sleeps for `pause`, or until `deadline` where that is sooner.
-pub fn pause(pause: Duration, deadline: Deadline) {
-    std::thread::sleep(pause.min(deadline.left()));
 }
 
 /// Measures how long something takes.
