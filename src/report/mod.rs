@@ -3,4 +3,5 @@
 pub mod cause;
 pub mod email;
 mod manual;
+pub mod ping;
 mod wrap;

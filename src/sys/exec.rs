@@ -190,24 +190,25 @@ pub fn readable_within(fd: &impl AsFd, limit: Duration) -> bool {
 }
 
 /// The last bytes of a stream.
-struct Tail {
-    bytes: Vec<u8>,
+pub(super) struct Tail {
+    /// At most twice `keep` until [`Tail::cut`].
+    pub(super) bytes: Vec<u8>,
     keep: usize,
 }
 
 impl Tail {
-    fn new(keep: usize) -> Self {
+    pub(super) fn new(keep: usize) -> Self {
         Self { bytes: Vec::new(), keep }
     }
 
-    fn push(&mut self, chunk: &[u8]) {
+    pub(super) fn push(&mut self, chunk: &[u8]) {
         self.bytes.extend_from_slice(chunk);
         if self.bytes.len() > self.keep * 2 {
             self.cut();
         }
     }
 
-    fn cut(&mut self) {
+    pub(super) fn cut(&mut self) {
         let surplus = self.bytes.len().saturating_sub(self.keep);
         self.bytes.drain(..surplus);
     }

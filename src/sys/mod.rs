@@ -7,6 +7,7 @@ pub mod exec;
 pub mod files;
 pub mod host;
 pub mod http;
+pub mod job;
 pub mod journal;
 pub mod mail;
 pub mod process;
