@@ -7,7 +7,6 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use anyhow::Context;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, kill_process_group};
 
@@ -166,24 +165,6 @@ pub fn shown(argv: &[String]) -> String {
         if plain(word) { word.clone() } else { format!("'{}'", word.replace('\'', r"'\''")) }
     });
     words.collect::<Vec<_>>().join(" ")
-}
-
-/// Starts a program in a group of its own, with nothing of ours open, and leaves it to itself.
-pub fn detach(argv: &[String]) -> anyhow::Result<u32> {
-    let (program, args) = argv.split_first().context("no program was named")?;
-    #[expect(clippy::disallowed_methods, reason = "this is the door; what is detached has no deadline of ours")]
-    let mut command = std::process::Command::new(program);
-    command.args(args).process_group(0).current_dir("/");
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let child = command.spawn().with_context(|| format!("cannot start `{program}`"))?;
-    Ok(child.id())
-}
-
-/// Waits until there is something to read or to accept; false when there was not within `limit`.
-pub fn readable_within(fd: &impl AsFd, limit: Duration) -> bool {
-    let mut fds = [PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN)];
-    let limit = rustix::event::Timespec::try_from(limit).ok();
-    matches!(poll(&mut fds, limit.as_ref()), Ok(count) if count > 0)
 }
 
 /// The last bytes of a stream.

@@ -2,8 +2,25 @@
 //! the host's trust store, which is loaded only when an `https` URL is asked for. Never follows a redirect
 //! unless told to, never puts a URL into an error (it may be a secret).
 
+mod line;
+
+use std::fmt;
+use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use ureq::config::Config;
+use ureq::http::{Method, Uri};
+use ureq::{Agent, Body, Error, Proxy};
+
+use crate::sys::clock::Stopwatch;
+use crate::sys::http::line::{Names, Net, Unix};
+use crate::sys::why::why;
+
+/// Sent unless the request has another `User-Agent`.
+const USER_AGENT: &str = concat!("miraclemax/", env!("CARGO_PKG_VERSION"));
+/// A head longer than this is no answer. ureq's own buffers are eight times as large, for every request.
+const BUFFER: usize = 16 * 1024;
 
 /// What to ask.
 #[derive(Debug, Clone)]
@@ -56,6 +73,21 @@ pub enum Trouble {
     Request(String),
 }
 
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Resolve(why) => write!(f, "the name does not resolve: {why}"),
+            Self::Connect(why) => write!(f, "no connection: {why}"),
+            Self::Tls(why) => write!(f, "no TLS connection: {why}"),
+            Self::Timeout(doing) => write!(f, "timed out while {doing}"),
+            Self::Protocol(why) => write!(f, "no valid HTTP answer: {why}"),
+            Self::Request(why) => write!(f, "the request cannot be made: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for Trouble {}
+
 impl Response {
     /// A header's value.
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -63,5 +95,122 @@ impl Response {
             .iter()
             .find(|(key, _)| key.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
+    }
+}
+
+/// Asks once, and reads at most [`Request::most`] bytes of the answer's body. Whatever the other side does, it
+/// comes back by [`Request::limit`], give or take one read; only writing a large body to a side that takes
+/// single bytes can last longer, so a caller that must not be held leaves its thread behind.
+///
+/// The environment's proxy (`HTTPS_PROXY`, `NO_PROXY` …) is used, but never for this host itself.
+pub fn send(request: &Request) -> Result<Response, Trouble> {
+    let watch = Stopwatch::start();
+    let uri = parse(&request.url)?;
+    let method = Method::from_bytes(request.method.as_bytes())
+        .map_err(|_| Trouble::Request("no such method".into()))?;
+    let has_body = matches!(method, Method::POST | Method::PUT | Method::PATCH);
+    let agent = agent(request, &uri);
+    let mut head = ureq::http::Request::builder().method(method).uri(uri);
+    for (name, value) in &request.headers {
+        head = head.header(name, value);
+    }
+    let wrong = |_| Trouble::Request("a header is not valid".into());
+    let answer = if has_body {
+        agent.run(head.body(request.body.as_slice()).map_err(wrong)?)
+    } else {
+        agent.run(head.body(()).map_err(wrong)?)
+    };
+    let answer = answer.map_err(|err| trouble(err, "waiting for the answer"))?;
+    let (head, body) = answer.into_parts();
+    let headers = head.headers.iter().map(|(name, value)| {
+        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+    });
+    Ok(Response {
+        status: head.status.as_u16(),
+        headers: headers.collect(),
+        body: read(body, request.most)?,
+        took: watch.read(),
+    })
+}
+
+/// Whether `url` is one that [`send`] can be asked for; the error never contains it.
+pub fn valid(url: &str) -> Result<(), Trouble> {
+    parse(url).map(drop)
+}
+
+fn parse(url: &str) -> Result<Uri, Trouble> {
+    let uri: Uri = url.parse().map_err(|err| Trouble::Request(format!("the URL is wrong: {err}")))?;
+    match (uri.scheme_str(), uri.host()) {
+        (Some("http" | "https"), Some(host)) if !host.is_empty() => Ok(uri),
+        (Some("http" | "https"), _) => Err(Trouble::Request("the URL names no host".into())),
+        _ => Err(Trouble::Request("the URL does not begin with `http://` or `https://`".into())),
+    }
+}
+
+fn agent(request: &Request, uri: &Uri) -> Agent {
+    let proxy = if request.unix.is_some() || is_here(uri) { None } else { Proxy::try_from_env() };
+    let config = Config::builder()
+        .timeout_global(Some(request.limit))
+        .http_status_as_error(false)
+        .max_redirects(request.redirects)
+        .max_redirects_will_error(false)
+        .user_agent(USER_AGENT)
+        // The body is wanted as it is sent; nothing here unpacks it.
+        .accept_encoding("identity")
+        // Every look makes a connection of its own: an old one proves nothing about accepting new ones.
+        .max_idle_connections(0)
+        .max_idle_connections_per_host(0)
+        .input_buffer_size(BUFFER)
+        .output_buffer_size(BUFFER)
+        .max_response_header_size(BUFFER)
+        .proxy(proxy)
+        .build();
+    match &request.unix {
+        Some(path) => Agent::with_parts(config, Unix(path.clone()), Names { unix: true }),
+        None => Agent::with_parts(config, Net::default(), Names { unix: false }),
+    }
+}
+
+/// This very host, by its usual names.
+fn is_here(uri: &Uri) -> bool {
+    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+fn read(body: Body, most: usize) -> Result<Vec<u8>, Trouble> {
+    let mut bytes = Vec::new();
+    if most > 0 {
+        let bound = u64::try_from(most).unwrap_or(u64::MAX);
+        body.into_reader()
+            .take(bound)
+            .read_to_end(&mut bytes)
+            .map_err(|err| trouble(err.into(), "reading the body"))?;
+    }
+    Ok(bytes)
+}
+
+/// What a library error means; texts that could hold the URL are left out.
+fn trouble(err: Error, doing: &str) -> Trouble {
+    match err {
+        Error::Other(err) => match err.downcast::<Trouble>() {
+            Ok(trouble) => *trouble,
+            Err(_) => Trouble::Protocol("it broke off".into()),
+        },
+        Error::Timeout(_) => Trouble::Timeout(doing.into()),
+        Error::Io(err) if err.kind() == std::io::ErrorKind::TimedOut => {
+            Trouble::Timeout(doing.into())
+        }
+        Error::Io(err) => Trouble::Protocol(why(&err)),
+        Error::HostNotFound => Trouble::Resolve("it has no address".into()),
+        Error::BadUri(_) | Error::RedirectFailed => {
+            Trouble::Protocol("it redirects to where it cannot be followed".into())
+        }
+        Error::LargeResponseHeader(..) => Trouble::Protocol("its head is too large".into()),
+        Error::Rustls(err) => Trouble::Tls(err.to_string()),
+        Error::Tls(err) => Trouble::Tls(err.into()),
+        Error::Http(_) => Trouble::Request("a header or the URL is not valid".into()),
+        Error::Protocol(err) => Trouble::Protocol(crate::model::text::one_line(&err.to_string(), 200)),
+        _ => Trouble::Protocol("it broke off".into()),
     }
 }

@@ -1,7 +1,13 @@
 //! The only doors outward: processes, network, files that may hang, clock, journal. Imports nothing of ours
 //! but the words of `model`; decides nothing.
 
+pub mod aside;
 pub mod clock;
 pub mod exec;
+pub mod files;
+pub mod host;
 pub mod http;
+pub mod process;
 pub mod secret;
+pub mod sockets;
+pub mod why;

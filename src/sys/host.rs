@@ -1,0 +1,138 @@
+//! Figures of the host: load, memory, disks, name. Each is read by itself and only when asked for; a figure
+//! that cannot be read is an error, never a zero. Never lists or walks mounts.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::sys::clock;
+use crate::sys::files::{Missed, guarded};
+
+/// Memory in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// All of it.
+    pub total: u64,
+    /// What programs can still get without swapping: caches count as available.
+    pub available: u64,
+}
+
+/// A file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Disk {
+    /// Bytes that programs without privileges can use in all.
+    pub total: u64,
+    /// Bytes still free for them; what is kept back for root is not counted.
+    pub free: u64,
+    /// Inodes in all; 0 where the file system has no fixed number of them.
+    pub inodes: u64,
+    /// Inodes still free.
+    pub inodes_free: u64,
+}
+
+/// The run queue's average length over 1, 5 and 15 minutes.
+pub fn load() -> Result<[f64; 3], String> {
+    #[cfg(target_os = "linux")]
+    {
+        parse_load(&read("/proc/loadavg")?).ok_or_else(|| "cannot understand `/proc/loadavg`".into())
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let load = sysinfo::System::load_average();
+        Ok([load.one, load.five, load.fifteen])
+    }
+}
+
+/// Processors that this program may use; at least 1.
+pub fn cpus() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// See [`Memory`].
+pub fn memory() -> Result<Memory, String> {
+    #[cfg(target_os = "linux")]
+    {
+        parse_memory(&read("/proc/meminfo")?).ok_or_else(|| "cannot understand `/proc/meminfo`".into())
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let mut system = sysinfo::System::new();
+        system.refresh_memory_specifics(sysinfo::MemoryRefreshKind::nothing().with_ram());
+        match system.total_memory() {
+            0 => Err("the system does not tell its memory".into()),
+            total => Ok(Memory { total, available: system.available_memory() }),
+        }
+    }
+}
+
+/// The file system that `path` is on.
+pub fn disk(path: &Path, limit: Duration) -> Result<Disk, Missed> {
+    let about = guarded(path, limit, |path| rustix::fs::statvfs(path).map_err(Into::into))?;
+    let used = about.f_blocks.saturating_sub(about.f_bfree);
+    Ok(Disk {
+        // As df counts: the share kept back for root is neither used nor free.
+        total: (used + about.f_bavail).saturating_mul(about.f_frsize),
+        free: about.f_bavail.saturating_mul(about.f_frsize),
+        inodes: about.f_files,
+        inodes_free: about.f_favail,
+    })
+}
+
+/// The host's own name, as the kernel has it.
+pub fn name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// How long the host has been up, suspend included.
+pub fn uptime() -> Duration {
+    clock::now().since_boot
+}
+
+#[cfg(target_os = "linux")]
+fn read(path: &str) -> Result<String, String> {
+    std::fs::read_to_string(path)
+        .map_err(|err| format!("cannot read `{path}`: {}", crate::sys::why::why(&err)))
+}
+
+/// `0.20 0.18 0.12 1/80 11206` (proc(5)).
+#[cfg(target_os = "linux")]
+fn parse_load(text: &str) -> Option<[f64; 3]> {
+    let mut numbers = text.split(' ').map(str::parse::<f64>);
+    Some([numbers.next()?.ok()?, numbers.next()?.ok()?, numbers.next()?.ok()?])
+}
+
+/// `MemTotal:` and `MemAvailable:` in kB (proc(5)); the latter since Linux 3.14.
+#[cfg(target_os = "linux")]
+fn parse_memory(text: &str) -> Option<Memory> {
+    let bytes = |key: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(key))?;
+        line.trim().strip_suffix(" kB")?.parse::<u64>().ok()?.checked_mul(1024)
+    };
+    Some(Memory { total: bytes("MemTotal:")?, available: bytes("MemAvailable:")? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_figures_of_this_host_make_sense() {
+        let memory = memory().unwrap();
+        assert!(memory.available > 0 && memory.available <= memory.total, "{memory:?}");
+        let disk = disk(Path::new("/"), Duration::from_secs(10)).unwrap();
+        assert!(disk.total > 0 && disk.free <= disk.total, "{disk:?}");
+        assert!(load().unwrap()[0] >= 0.0 && cpus() >= 1 && uptime() > Duration::ZERO);
+        assert!(!name().is_empty());
+        let missing = super::disk(Path::new("/no/such/place"), Duration::from_secs(10));
+        assert_eq!(missing, Err(Missed::Missing));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn figures_that_do_not_read_are_none_never_zero() {
+        assert_eq!(parse_load("0.20 0.18 0.12 1/80 11206\n"), Some([0.20, 0.18, 0.12]));
+        assert_eq!(parse_load("0.20 x"), None);
+        let text = "MemTotal:       16000 kB\nMemFree:  1 kB\nMemAvailable:    4000 kB\n";
+        assert_eq!(parse_memory(text), Some(Memory { total: 16_384_000, available: 4_096_000 }));
+        assert_eq!(parse_memory("MemTotal: 5 kB\n"), None);
+    }
+}

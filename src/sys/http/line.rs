@@ -1,0 +1,243 @@
+//! The line an HTTP exchange goes over: looking up the name, connecting (TCP, proxy or unix socket), TLS. Each
+//! step says which of them failed. Never waits for a name look-up in the calling thread.
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use ureq::config::Config;
+use ureq::http::Uri;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{
+    Buffers, ConnectProxyConnector, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout,
+    RustlsConnector, TcpConnector, Transport,
+};
+use ureq::{Error, Timeout};
+
+use crate::sys::aside::aside;
+use crate::sys::http::{BUFFER, Trouble};
+use crate::sys::why::why;
+
+/// What a handshake needs: the host's trust store, read when the first `https` URL is asked for, and kept.
+struct Tls {
+    connector: RustlsConnector,
+    config: Config,
+    empty: bool,
+}
+
+static TLS: OnceLock<Tls> = OnceLock::new();
+
+impl Tls {
+    fn load() -> Self {
+        // Files that do not parse are passed over, as other programs do: one bad file is not the end of TLS.
+        let found = rustls_native_certs::load_native_certs().certs;
+        let roots: RootCerts =
+            found.iter().map(|cert| Certificate::from_der(cert).to_owned()).into();
+        let tls = TlsConfig::builder().root_certs(roots).build();
+        let config = Config::builder()
+            .tls_config(tls)
+            .input_buffer_size(BUFFER)
+            .output_buffer_size(BUFFER)
+            .build();
+        Self { connector: RustlsConnector::default(), config, empty: found.is_empty() }
+    }
+
+    fn wrap<T: Transport>(
+        details: &ConnectionDetails<'_>,
+        line: T,
+    ) -> Result<Option<Either<T, impl Transport + use<T>>>, Error> {
+        let tls = TLS.get_or_init(Self::load);
+        if tls.empty {
+            return Err(other(Trouble::Tls("this host has no trusted certificates".into())));
+        }
+        let details = ConnectionDetails {
+            uri: details.uri,
+            addrs: details.addrs.clone(),
+            config: &tls.config,
+            request_level: false,
+            resolver: details.resolver,
+            now: details.now,
+            timeout: details.timeout,
+            current_time: details.current_time.clone(),
+            run_connector: details.run_connector.clone(),
+            register_shutdown: details.register_shutdown.clone(),
+        };
+        tls.connector.connect(&details, Some(line))
+    }
+}
+
+/// Looks names up in a thread that can be left behind; addresses need no look-up.
+#[derive(Debug)]
+pub(super) struct Names {
+    /// With a unix socket the URL's host is only a name for the `Host` header.
+    pub(super) unix: bool,
+}
+
+impl Resolver for Names {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, Error> {
+        let mut addresses = self.empty();
+        let host = uri.host().unwrap_or_default();
+        let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
+        let found = if self.unix {
+            vec![SocketAddr::from(([0, 0, 0, 0], 0))]
+        } else if let Ok(ip) = bare.parse::<IpAddr>() {
+            vec![SocketAddr::new(ip, port)]
+        } else {
+            look_up(bare, port, timeout)?
+        };
+        for address in config.ip_family().keep_wanted(found.into_iter()).take(16) {
+            addresses.push(address);
+        }
+        if addresses.is_empty() { Err(Error::HostNotFound) } else { Ok(addresses) }
+    }
+}
+
+fn look_up(host: String, port: u16, timeout: NextTimeout) -> Result<Vec<SocketAddr>, Error> {
+    let late = || other(Trouble::Timeout("looking up the name".into()));
+    let found = aside(*timeout.after, move || (host.as_str(), port).to_socket_addrs());
+    match found.ok_or_else(late)? {
+        Ok(found) => Ok(found.collect()),
+        Err(err) => Err(other(Trouble::Resolve(why(&err)))),
+    }
+}
+
+/// The way to a host: through the environment's proxy if there is one, else straight, and TLS for `https`.
+#[derive(Debug, Default)]
+pub(super) struct Net {
+    proxy: ConnectProxyConnector,
+    tcp: TcpConnector,
+}
+
+impl Connector for Net {
+    type Out = Box<dyn Transport>;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        _: Option<()>,
+    ) -> Result<Option<Self::Out>, Error> {
+        let connect = || {
+            let proxied = Connector::<()>::connect(&self.proxy, details, None)?;
+            Connector::connect(&self.tcp, details, proxied)
+        };
+        let line = connect().map_err(|err| phase(err, "connecting", Trouble::Connect))?;
+        let Some(line) = line else { return Ok(None) };
+        if !details.needs_tls() {
+            return Ok(Some(Box::new(line)));
+        }
+        let tls = Tls::wrap(details, line)
+            .map_err(|err| phase(err, "shaking hands over TLS", Trouble::Tls))?;
+        Ok(tls.map(|line| Box::new(line) as Self::Out))
+    }
+}
+
+/// The way to a unix socket, whatever host the URL names.
+#[derive(Debug)]
+pub(super) struct Unix(pub(super) PathBuf);
+
+impl Connector for Unix {
+    type Out = UnixLine;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        _: Option<()>,
+    ) -> Result<Option<Self::Out>, Error> {
+        if details.needs_tls() {
+            return Err(other(Trouble::Request("a unix socket speaks no TLS".into())));
+        }
+        let stream = connect_unix(&self.0, details.timeout)?;
+        let config = details.config;
+        let buffers = LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size());
+        Ok(Some(UnixLine { stream, buffers }))
+    }
+}
+
+fn connect_unix(path: &Path, timeout: NextTimeout) -> Result<UnixStream, Error> {
+    let path = path.to_owned();
+    // A server that accepts nothing lets `connect` wait for ever once its backlog is full.
+    match aside(*timeout.after, move || UnixStream::connect(path)) {
+        Some(Ok(stream)) => Ok(stream),
+        Some(Err(err)) => Err(other(Trouble::Connect(why(&err)))),
+        None => Err(other(Trouble::Timeout("connecting".into()))),
+    }
+}
+
+/// A connected unix socket.
+#[derive(Debug)]
+pub(super) struct UnixLine {
+    stream: UnixStream,
+    buffers: LazyBuffers,
+}
+
+impl Transport for UnixLine {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        let timeout = in_time(timeout.for_write())?;
+        self.stream.set_write_timeout(timeout.not_zero().map(|limit| *limit))?;
+        let output = &self.buffers.output()[..amount];
+        self.stream.write_all(output).map_err(|err| late(err, timeout.reason))
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        let timeout = in_time(timeout.for_read())?;
+        self.stream.set_read_timeout(timeout.not_zero().map(|limit| *limit))?;
+        let input = self.buffers.input_append_buf();
+        let amount = loop {
+            match self.stream.read(input) {
+                Err(err) if err.kind() == std::io::ErrorKind::Interrupted => {}
+                done => break done.map_err(|err| late(err, timeout.reason))?,
+            }
+        };
+        self.buffers.input_appended(amount);
+        Ok(amount > 0)
+    }
+
+    fn is_open(&mut self) -> bool {
+        false // never used again for a second request
+    }
+}
+
+fn in_time(timeout: NextTimeout) -> Result<NextTimeout, Error> {
+    if timeout.after.is_zero() { Err(Error::Timeout(timeout.reason)) } else { Ok(timeout) }
+}
+
+fn late(err: std::io::Error, reason: Timeout) -> Error {
+    match err.kind() {
+        std::io::ErrorKind::TimedOut | std::io::ErrorKind::WouldBlock => Error::Timeout(reason),
+        _ => err.into(),
+    }
+}
+
+/// An error of one step, kept as what it is called in that step.
+fn phase(err: Error, doing: &str, trouble: fn(String) -> Trouble) -> Error {
+    match err {
+        Error::Timeout(_) => other(Trouble::Timeout(doing.into())),
+        Error::Io(err) if err.kind() == std::io::ErrorKind::TimedOut => {
+            other(Trouble::Timeout(doing.into()))
+        }
+        Error::Io(err) => other(trouble(why(&err))),
+        Error::Rustls(err) => other(Trouble::Tls(err.to_string())),
+        Error::ConnectProxyFailed(_) => other(Trouble::Connect("the proxy refused".into())),
+        Error::Other(err) => Error::Other(err),
+        Error::ConnectionFailed => other(trouble("no connection could be made".into())),
+        Error::Tls(err) => other(Trouble::Tls(err.to_owned())),
+        err => err,
+    }
+}
+
+fn other(trouble: Trouble) -> Error {
+    Error::Other(Box::new(trouble))
+}

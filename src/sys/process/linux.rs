@@ -1,0 +1,136 @@
+//! The process table as Linux shows it in `/proc` (proc(5)). Reads only what cannot wait, but for
+//! [`argv`].
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Process, before};
+use crate::model::time::Now;
+
+/// `starttime` counts these: `USER_HZ`, 100 a second on every architecture that Rust's standard library runs on.
+const TICKS: u64 = 100;
+
+pub(super) fn all() -> Result<Vec<Process>, String> {
+    let listed = fs::read_dir("/proc").map_err(|err| format!("cannot read `/proc`: {err}"))?;
+    let pids = listed.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let found: Vec<_> = pids.filter_map(one).collect();
+    if found.is_empty() { Err("`/proc` lists no process".into()) } else { Ok(found) }
+}
+
+pub(super) fn one(pid: u32) -> Option<Process> {
+    parse_stat(&String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/stat")).ok()?))
+}
+
+/// `812 (nginx) S 1 …`: the name may itself hold spaces and brackets, so the last bracket ends it.
+fn parse_stat(text: &str) -> Option<Process> {
+    let (head, rest) = text.rsplit_once(')')?;
+    let (pid, name) = head.split_once(" (")?;
+    let mut rest = rest.split_ascii_whitespace();
+    let (state, parent) = (rest.next()?, rest.next()?);
+    Some(Process {
+        pid: pid.parse().ok()?,
+        parent: parent.parse().ok()?,
+        name: name.to_owned(),
+        start: rest.nth(17)?.parse().ok()?,
+        zombie: matches!(state, "Z" | "X" | "x"),
+    })
+}
+
+pub(super) fn started(start: u64, now: &Now) -> Timestamp {
+    let since_boot = Duration::from_millis(start.saturating_mul(1000 / TICKS));
+    before(now, now.since_boot.saturating_sub(since_boot))
+}
+
+pub(super) fn all_visible() -> bool {
+    fs::exists("/proc/1/stat").unwrap_or(false)
+}
+
+pub(super) fn exe(pid: u32) -> Option<PathBuf> {
+    let path = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+    // The kernel marks a program whose file was replaced by an upgrade.
+    let plain = path.to_str().and_then(|text| text.strip_suffix(" (deleted)")).map(PathBuf::from);
+    Some(plain.unwrap_or(path))
+}
+
+pub(super) fn uid(pid: u32) -> Option<u32> {
+    // Not the owner of the directory: that is root for every process that may not be dumped.
+    parse_uid(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?)
+}
+
+/// `Uid:` real, effective, saved, file system.
+fn parse_uid(status: &str) -> Option<u32> {
+    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    line.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
+pub(super) fn argv(pid: u32) -> Vec<String> {
+    let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let words = bytes.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned());
+    words.filter(|word| !word.is_empty()).collect()
+}
+
+pub(super) fn unit(pid: u32) -> Option<String> {
+    parse_cgroup(&fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?)
+}
+
+/// The innermost service, else the innermost scope, of `0::/system.slice/nginx.service` (cgroup v2) or of
+/// v1's `1:name=systemd:/…`.
+fn parse_cgroup(text: &str) -> Option<String> {
+    let path = text.lines().find_map(|line| {
+        line.strip_prefix("0::").filter(|path| *path != "/").or_else(|| line.split_once(":name=systemd:").map(|(_, path)| path))
+    })?;
+    let innermost = |suffix: &str| path.rsplit('/').find(|part| part.ends_with(suffix));
+    innermost(".service").or_else(|| innermost(".scope")).map(str::to_owned)
+}
+
+pub(super) fn user_name(uid: u32) -> Option<String> {
+    let list = fs::read("/etc/passwd").ok()?;
+    String::from_utf8_lossy(&list).lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_hold_brackets_and_spaces() {
+        let text = "77 (a) S (b) Z 5 77 77 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 4242 1 2";
+        let found = parse_stat(text).unwrap();
+        assert_eq!(
+            (found.pid, found.name.as_str(), found.parent, found.start, found.zombie),
+            (77, "a) S (b", 5, 4242, true)
+        );
+    }
+
+    #[test]
+    fn the_unit_is_the_innermost_service() {
+        for (text, want) in [
+            ("0::/system.slice/nginx.service\n", Some("nginx.service")),
+            ("0::/system.slice/system-getty.slice/getty@tty1.service", Some("getty@tty1.service")),
+            (
+                "0::/user.slice/user-1000.slice/user@1000.service/app.slice/web.service",
+                Some("web.service"),
+            ),
+            ("0::/system.slice/k3s.service/payload", Some("k3s.service")),
+            ("0::/user.slice/user-0.slice/session-3.scope", Some("session-3.scope")),
+            ("12:pids:/x\n1:name=systemd:/system.slice/cron.service\n0::/", Some("cron.service")),
+            ("0::/", None),
+            ("", None),
+        ] {
+            assert_eq!(parse_cgroup(text).as_deref(), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_effective_user_counts() {
+        assert_eq!(parse_uid("Name:\tx\nUid:\t1000\t33\t33\t33\n"), Some(33));
+        assert_eq!(parse_uid(""), None);
+    }
+}
