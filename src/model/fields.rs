@@ -133,9 +133,10 @@ impl<'p> Fields<'p> {
 
     /// What is set and not yet read, as the short form writes it: `free=10%&under=2s`. Tables are left out.
     pub fn short(&self) -> String {
-        let words = self.entries.iter().filter_map(|entry| {
-            Some(format!("{}={}", entry.key, short(&entry.node.value)?))
-        });
+        let words = self
+            .entries
+            .iter()
+            .filter_map(|entry| Some(format!("{}={}", entry.key, short(&entry.node.value)?)));
         words.collect::<Vec<_>>().join("&")
     }
 

@@ -31,6 +31,15 @@ fn since_boot() -> Duration {
     )
 }
 
+/// `CLOCK_MONOTONIC`, which stops while the host is suspended: the clock of systemd's `*Monotonic` timestamps.
+pub fn monotonic() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    Duration::new(
+        u64::try_from(time.tv_sec).unwrap_or_default(),
+        u32::try_from(time.tv_nsec).unwrap_or_default(),
+    )
+}
+
 /// The moment by which something must have ended.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline(Instant);

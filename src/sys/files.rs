@@ -164,8 +164,26 @@ fn could_hang(path: &Path, mounts: &str) -> bool {
 #[cfg(any(target_os = "linux", test))]
 fn waits(kind: &str) -> bool {
     const KINDS: [&str; 20] = [
-        "9p", "afs", "autofs", "beegfs", "ceph", "cifs", "coda", "davfs", "fuse", "fuseblk", "gfs2",
-        "glusterfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "smb3", "smbfs", "virtiofs",
+        "9p",
+        "afs",
+        "autofs",
+        "beegfs",
+        "ceph",
+        "cifs",
+        "coda",
+        "davfs",
+        "fuse",
+        "fuseblk",
+        "gfs2",
+        "glusterfs",
+        "lustre",
+        "ncpfs",
+        "nfs",
+        "nfs4",
+        "ocfs2",
+        "smb3",
+        "smbfs",
+        "virtiofs",
     ];
     KINDS.contains(&kind) || kind.starts_with("fuse.")
 }
@@ -220,7 +238,8 @@ mod tests {
     fn what_does_not_answer_is_late() {
         let (hold, held) = std::sync::mpsc::channel::<()>();
         let limit = Duration::from_millis(50);
-        let missed = aside(limit, move || held.recv().is_ok()).ok_or(Missed::Late(limit)).unwrap_err();
+        let missed =
+            aside(limit, move || held.recv().is_ok()).ok_or(Missed::Late(limit)).unwrap_err();
         assert_eq!(missed.to_string(), "the file system did not answer within 0.1s");
         drop(hold);
     }

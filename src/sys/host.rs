@@ -33,7 +33,8 @@ pub struct Disk {
 pub fn load() -> Result<[f64; 3], String> {
     #[cfg(target_os = "linux")]
     {
-        parse_load(&read("/proc/loadavg")?).ok_or_else(|| "cannot understand `/proc/loadavg`".into())
+        parse_load(&read("/proc/loadavg")?)
+            .ok_or_else(|| "cannot understand `/proc/loadavg`".into())
     }
     #[cfg(not(target_os = "linux"))]
     {
@@ -51,7 +52,8 @@ pub fn cpus() -> usize {
 pub fn memory() -> Result<Memory, String> {
     #[cfg(target_os = "linux")]
     {
-        parse_memory(&read("/proc/meminfo")?).ok_or_else(|| "cannot understand `/proc/meminfo`".into())
+        parse_memory(&read("/proc/meminfo")?)
+            .ok_or_else(|| "cannot understand `/proc/meminfo`".into())
     }
     #[cfg(not(target_os = "linux"))]
     {

@@ -139,7 +139,8 @@ pub fn valid(url: &str) -> Result<(), Trouble> {
 }
 
 fn parse(url: &str) -> Result<Uri, Trouble> {
-    let uri: Uri = url.parse().map_err(|err| Trouble::Request(format!("the URL is wrong: {err}")))?;
+    let uri: Uri =
+        url.parse().map_err(|err| Trouble::Request(format!("the URL is wrong: {err}")))?;
     match (uri.scheme_str(), uri.host()) {
         (Some("http" | "https"), Some(host)) if !host.is_empty() => Ok(uri),
         (Some("http" | "https"), _) => Err(Trouble::Request("the URL names no host".into())),
@@ -210,7 +211,9 @@ fn trouble(err: Error, doing: &str) -> Trouble {
         Error::Rustls(err) => Trouble::Tls(err.to_string()),
         Error::Tls(err) => Trouble::Tls(err.into()),
         Error::Http(_) => Trouble::Request("a header or the URL is not valid".into()),
-        Error::Protocol(err) => Trouble::Protocol(crate::model::text::one_line(&err.to_string(), 200)),
+        Error::Protocol(err) => {
+            Trouble::Protocol(crate::model::text::one_line(&err.to_string(), 200))
+        }
         _ => Trouble::Protocol("it broke off".into()),
     }
 }

@@ -45,7 +45,11 @@ mod tests {
 
     #[test]
     fn errors_read_as_words_without_numbers() {
-        for (code, want) in [(111, "connection refused"), (13, "permission denied"), (28, "no space left on device")] {
+        for (code, want) in [
+            (111, "connection refused"),
+            (13, "permission denied"),
+            (28, "no space left on device"),
+        ] {
             assert_eq!(why(&Error::from_raw_os_error(code)), want);
         }
         assert_eq!(

@@ -86,7 +86,8 @@ impl Resolver for Names {
         let mut addresses = self.empty();
         let host = uri.host().unwrap_or_default();
         let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
+        let port =
+            uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
         let found = if self.unix {
             vec![SocketAddr::from(([0, 0, 0, 0], 0))]
         } else if let Ok(ip) = bare.parse::<IpAddr>() {

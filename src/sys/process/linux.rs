@@ -68,7 +68,8 @@ fn parse_uid(status: &str) -> Option<u32> {
 
 pub(super) fn argv(pid: u32) -> Vec<String> {
     let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let words = bytes.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned());
+    let words =
+        bytes.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned());
     words.filter(|word| !word.is_empty()).collect()
 }
 
@@ -80,7 +81,9 @@ pub(super) fn unit(pid: u32) -> Option<String> {
 /// v1's `1:name=systemd:/…`.
 fn parse_cgroup(text: &str) -> Option<String> {
     let path = text.lines().find_map(|line| {
-        line.strip_prefix("0::").filter(|path| *path != "/").or_else(|| line.split_once(":name=systemd:").map(|(_, path)| path))
+        line.strip_prefix("0::")
+            .filter(|path| *path != "/")
+            .or_else(|| line.split_once(":name=systemd:").map(|(_, path)| path))
     })?;
     let innermost = |suffix: &str| path.rsplit('/').find(|part| part.ends_with(suffix));
     innermost(".service").or_else(|| innermost(".scope")).map(str::to_owned)

@@ -103,9 +103,8 @@ fn parse_line(line: &str) -> Result<Option<Socket>, ()> {
 /// The kernel prints addresses as 32-bit words in the machine's own byte order, ports as numbers.
 fn parse_addr(text: &str) -> Option<SocketAddr> {
     let (host, port) = text.split_once(':')?;
-    let word = |at: usize| {
-        u32::from_str_radix(host.get(at..at + 8)?, 16).ok().map(u32::to_ne_bytes)
-    };
+    let word =
+        |at: usize| u32::from_str_radix(host.get(at..at + 8)?, 16).ok().map(u32::to_ne_bytes);
     let ip = match host.len() {
         8 => IpAddr::from(word(0)?),
         32 => {
