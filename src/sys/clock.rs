@@ -31,9 +31,13 @@ fn since_boot() -> Duration {
     )
 }
 
-/// Lets `duration` go by: between two looks, or before a try is repeated. Never used to let a race pass.
-pub fn pause(duration: Duration) {
-    std::thread::sleep(duration);
+/// `CLOCK_MONOTONIC`, which stops while the host is suspended: the clock of systemd's `*Monotonic` timestamps.
+pub fn monotonic() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    Duration::new(
+        u64::try_from(time.tv_sec).unwrap_or_default(),
+        u32::try_from(time.tv_nsec).unwrap_or_default(),
+    )
 }
 
 /// The moment by which something must have ended.
