@@ -24,9 +24,13 @@ pub use self::service::Service;
 
 use self::lines::Lines;
 use crate::heartbeat::Heartbeat;
+use crate::manager::supervisord::server::Server;
 use crate::model::place::{Place, Problem, Problems};
 use crate::notify::Channel;
 use crate::probe::Probe;
+
+/// Probes side by side when the config does not say.
+pub const JOBS: usize = 32;
 
 /// What the whole configuration says, checked: names are unique, `needs` lead to services and in no circle.
 #[derive(Debug, Clone)]
@@ -45,6 +49,8 @@ pub struct Config {
     pub heartbeats: Vec<Heartbeat>,
     /// In the order of the files.
     pub notify: Vec<Channel>,
+    /// supervisord's address, when it is not where it usually is.
+    pub supervisord: Option<Server>,
 }
 
 /// A config file's text, as it was when it was read.

@@ -3,8 +3,23 @@
 use std::collections::HashMap;
 
 use crate::config::service::Placed;
-use crate::model::place::Problems;
+use crate::model::place::{Place, Problems};
 use crate::model::text::nearest;
+
+/// Reports a name in `services` of a `[[notify]]` that no service has.
+pub(super) fn exists(name: &str, place: &Place, services: &[Placed], problems: &mut Problems) {
+    if !services.iter().any(|placed| placed.service.name == name) {
+        missing("services", name, place, services, problems);
+    }
+}
+
+fn missing(key: &str, name: &str, place: &Place, services: &[Placed], problems: &mut Problems) {
+    let message = format!("`{key}` names `{name}`, which is no service here");
+    match nearest(name, services.iter().map(|placed| placed.service.name.as_str())) {
+        Some(near) => problems.at_with_hint(place, message, format!("did you mean `{near}`?")),
+        None => problems.at(place, message),
+    }
+}
 
 /// Reports names that no service has and circles, each circle once.
 pub(super) fn check(services: &[Placed], problems: &mut Problems) {
@@ -18,14 +33,7 @@ pub(super) fn check(services: &[Placed], problems: &mut Problems) {
                 known.push((*needed, place));
                 continue;
             }
-            let message = format!("`needs` names `{name}`, which is no service here");
-            let names = services.iter().map(|s| s.service.name.as_str());
-            match nearest(name, names) {
-                Some(near) => {
-                    problems.at_with_hint(place, message, format!("did you mean `{near}`?"));
-                }
-                None => problems.at(place, message),
-            }
+            missing("needs", name, place, services, problems);
         }
         edges.push(known);
     }

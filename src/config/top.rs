@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::config::lines::Lines;
 use crate::config::{Config, former, needs, policy, service};
 use crate::heartbeat::Heartbeat;
+use crate::manager::supervisord::server::Server;
 use crate::model::fields::{Entry, Fields, Node, Value};
 use crate::model::place::{Place, Problems};
 use crate::model::policy::Policy;
@@ -37,10 +38,17 @@ pub(super) fn read(
     let deadline = deadline.unwrap_or(Duration::from_secs(240));
     let jobs = fields.whole("jobs", 1..=1024).and_then(|jobs| usize::try_from(jobs).ok());
     let defaults = fields.node("defaults");
+    let supervisord = fields.node("supervisord");
     let [services, heartbeats, channels] =
         ["service", "heartbeat", "notify"].map(|key| tables(key, &mut fields));
     fields.finish();
 
+    let supervisord = supervisord.and_then(|node| {
+        let mut fields = Fields::of_node("`[supervisord]`", node, problems);
+        let server = Server::read(&mut fields);
+        fields.finish();
+        server
+    });
     let base = Policy::default();
     let policy = match defaults {
         Some(node) => {
@@ -60,24 +68,15 @@ pub(super) fn read(
         needs::check(&services, problems);
     }
 
-    let name_in = |node: &Node| {
-        let Value::Table(entries) = &node.value else { return None };
-        let entry = entries.iter().find(|entry| entry.key == "name")?;
-        let Value::Text(name) = &entry.node.value else { return None };
-        Some((name.clone(), entry.node.place.clone()))
-    };
-    for (what, nodes) in [("heartbeat", &heartbeats), ("notify", &channels)] {
-        let names: Vec<_> = nodes.iter().filter_map(name_in).collect();
-        unique(what, names.iter().map(|(name, place)| (name.as_str(), place)), problems);
+    let heartbeats = placed(heartbeats, |node| Heartbeat::read(Fields::of_node("heartbeat", node, problems)));
+    unique("heartbeat", heartbeats.iter().map(|(one, place)| (one.name.as_str(), place)), problems);
+    let channels = placed(channels, |node| Channel::read(Fields::of_node("notify", node, problems)));
+    unique("notify", channels.iter().map(|(one, place)| (one.name.as_str(), place)), problems);
+    if complete {
+        for (name, place) in channels.iter().flat_map(|(channel, _)| &channel.services) {
+            needs::exists(name, place, &services, problems);
+        }
     }
-    let heartbeats: Vec<_> = heartbeats
-        .into_iter()
-        .filter_map(|node| Heartbeat::read(Fields::of_node("heartbeat", node, problems)))
-        .collect();
-    let notify = channels
-        .into_iter()
-        .filter_map(|node| Channel::read(Fields::of_node("notify", node, problems)))
-        .collect();
 
     let nothing = services.is_empty() && heartbeats.is_empty();
     if nothing && complete && problems.0.len() == before {
@@ -89,11 +88,22 @@ pub(super) fn read(
         name,
         fresh_for: fresh_for.unwrap_or(Duration::from_secs(20 * 60)),
         deadline,
-        jobs: jobs.unwrap_or(32),
+        jobs: jobs.unwrap_or(super::JOBS),
         services: services.into_iter().map(|placed| placed.service).collect(),
-        heartbeats,
-        notify,
+        heartbeats: heartbeats.into_iter().map(|(one, _)| one).collect(),
+        notify: channels.into_iter().map(|(one, _)| one).collect(),
+        supervisord,
     }
+}
+
+/// What `read` makes of each table, with the place of its name, or its own where it has none.
+fn placed<T>(nodes: Vec<Node>, mut read: impl FnMut(Node) -> Option<T>) -> Vec<(T, Place)> {
+    let place = |node: &Node| match &node.value {
+        Value::Table(entries) => entries.iter().find(|entry| entry.key == "name").map(|entry| entry.node.place.clone()),
+        _ => None,
+    };
+    let named = nodes.into_iter().map(|node| (place(&node).unwrap_or_else(|| node.place.clone()), node));
+    named.filter_map(|(place, node)| Some((read(node)?, place))).collect()
 }
 
 /// The tables of a list; what is no table is reported here and left out.

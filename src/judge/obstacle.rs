@@ -25,9 +25,9 @@ pub(crate) fn obstacle(
         return off("healing is off for it (`heal = \"off\"`)".into());
     }
     let facts = match about.found {
-        Found::Nowhere(tried) => return off(format!("no service manager here knows it: {tried}")),
-        Found::Facts(facts) => Some(facts),
-        Found::Unknown(_) => None,
+        Some(Found::Nowhere(tried)) => return off(format!("no service manager here knows it: {tried}")),
+        Some(Found::Facts(facts)) => Some(facts),
+        Some(Found::Unknown(_)) | None => None,
     };
     match facts.and_then(|f| Some((f, f.hands_off.as_ref()?))) {
         Some((f, HandsOff::Masked)) => return off(format!("`{}` is masked", f.unit)),
@@ -39,12 +39,12 @@ pub(crate) fn obstacle(
         return off(why.to_owned());
     }
     match about.found {
-        Found::Facts(facts) => moving(state, incident, policy, facts, now),
-        Found::Unknown(why) => {
+        Some(Found::Facts(facts)) => moving(state, incident, policy, facts, now),
+        Some(Found::Unknown(why)) => {
             let doing = format!("its manager cannot be asked: {why}");
             Some(busy(incident, policy, None, &doing, now))
         }
-        Found::Nowhere(_) => None,
+        Some(Found::Nowhere(_)) | None => None,
     }
 }
 
@@ -122,7 +122,7 @@ mod tests {
     /// What is planned `after` seconds of incident.
     fn planned(found: &Found, can_act: Result<(), &str>, policy: &Policy, after: u64) -> Action {
         let (state, at) = cycles("ud", policy);
-        let about = Circumstances { found, blocked_by: None, can_act, held: None };
+        let about = Circumstances { found: Some(found), blocked_by: None, can_act, held: None };
         plan(&state, policy, &about, &now(at + after))
     }
 
@@ -221,7 +221,7 @@ mod tests {
         let (mut state, at) = cycles("ud", &policy);
         attempt(&mut state, &now(at), Some(Outcome::StillDown("refused".into())));
         let found = found(UnitState::Running, Some(secs(20)));
-        let about = Circumstances { found: &found, blocked_by: None, can_act: Ok(()), held: None };
+        let about = Circumstances { found: Some(&found), blocked_by: None, can_act: Ok(()), held: None };
         let got = plan(&state, &policy, &about, &now(at + 20));
         assert_eq!(got, Action::Heal { half_open: false, left: 4 });
     }
@@ -232,7 +232,7 @@ mod tests {
         let (mut state, at) = cycles("ud", &policy);
         settle(&mut state, "web", &Action::GiveUp("tried".into()), &now(at));
         let found = Found::Facts(facts(UnitState::Starting, Some(secs(1))));
-        let about = Circumstances { found: &found, blocked_by: None, can_act: Ok(()), held: None };
+        let about = Circumstances { found: Some(&found), blocked_by: None, can_act: Ok(()), held: None };
         let got = plan(&state, &policy, &about, &now(at + 99_999));
         assert_eq!(got, wait(89, "`web.service` is starting"));
     }

@@ -69,8 +69,8 @@ impl Why {
 /// What is known about a service beside its state.
 #[derive(Debug, Clone, Copy)]
 pub struct Circumstances<'a> {
-    /// What its manager says.
-    pub found: &'a Found,
+    /// What its manager says; none for plain commands, which tell no state.
+    pub found: Option<&'a Found>,
     /// The dependency that it waits for.
     pub blocked_by: Option<&'a str>,
     /// Whether anything could be done at all, else why not: no right.
@@ -123,7 +123,7 @@ mod tests {
     /// Free to act on a failed unit.
     fn decide(state: &ServiceState, policy: &Policy, at: &Now) -> Action {
         let found = found(UnitState::Failed, None);
-        let about = Circumstances { found: &found, blocked_by: None, can_act: Ok(()), held: None };
+        let about = Circumstances { found: Some(&found), blocked_by: None, can_act: Ok(()), held: None };
         plan(state, policy, &about, at)
     }
 
@@ -155,7 +155,7 @@ mod tests {
         let policy = Policy { heal: false, ..Policy::default() };
         let (state, at) = cycles("ud", &policy);
         let found = found(UnitState::Failed, None);
-        let about = Circumstances { found: &found, blocked_by: None, can_act: Ok(()), held: None };
+        let about = Circumstances { found: Some(&found), blocked_by: None, can_act: Ok(()), held: None };
         let blocked = Circumstances { blocked_by: Some("db"), ..about };
         let held = Circumstances { held: Some("deploy until 12:00"), ..blocked };
         let plan = |about| plan(&state, &policy, about, &now(at));

@@ -160,7 +160,7 @@ impl Host {
             Scene::NoRight | Scene::Blocked | Scene::Held => found(UnitState::Failed, None),
         };
         let about = Circumstances {
-            found: &found,
+            found: Some(&found),
             blocked_by: (scene == Scene::Blocked).then_some("db"),
             can_act: if scene == Scene::NoRight { Err("no right") } else { Ok(()) },
             held: (scene == Scene::Held).then_some("deploy"),

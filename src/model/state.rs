@@ -27,9 +27,6 @@ pub struct State {
     /// By service name.
     #[serde(default)]
     pub services: BTreeMap<String, ServiceState>,
-    /// By heartbeat name.
-    #[serde(default)]
-    pub heartbeats: BTreeMap<String, HeartbeatState>,
     /// The broken config that was last told about, so that it is told once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_told: Option<String>,
@@ -45,7 +42,6 @@ impl Default for State {
             host: String::new(),
             cycle: None,
             services: BTreeMap::new(),
-            heartbeats: BTreeMap::new(),
             config_told: None,
             rest: Map::new(),
         }
@@ -63,6 +59,10 @@ pub struct Cycle {
     pub command: String,
     /// How many cycles have finished on this state, to tell a renewed file from a touched one.
     pub count: u64,
+    /// Time awake since boot when it finished, in milliseconds: with the boot clock it tells how long the
+    /// host has slept since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awake_ms: Option<u64>,
     /// The services it looked at, so that a config with more of them is not covered.
     pub services: Vec<String>,
     /// Set while the config on disk is broken and the last good one is used: its first problem.
@@ -141,6 +141,9 @@ pub struct ServiceState {
     /// The run of the unit that was last seen up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
+    /// The program that its main process was last seen running while it was up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exe: Option<std::path::PathBuf>,
     /// The last verdicts, oldest first, one letter each: `u` up, `d` down; unknown ones leave no letter.
     /// At most [`RECENT`]; what flapping is judged by.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -173,25 +176,12 @@ impl ServiceState {
             attempts: Vec::new(),
             last_incident: None,
             instance: None,
+            exe: None,
             recent: String::new(),
             flapping: false,
             rest: Map::new(),
         }
     }
-}
-
-/// One dead man's switch, as last pinged.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HeartbeatState {
-    /// When a ping was last accepted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub accepted: Option<Stamp>,
-    /// When one was last tried.
-    pub tried: Stamp,
-    /// What the last try came to: `accepted`, or why it was not.
-    pub answer: String,
-    /// What was claimed: `success`, `failure` …
-    pub signal: String,
 }
 
 /// A change of status that somebody may want to hear of.

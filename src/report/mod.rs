@@ -1,7 +1,11 @@
-//! What a run found, in one form a file: how it looks for whom. Decides nothing, sends nothing.
+//! What a run found, in one form a file: how it looks for whom. Knows the model and nothing else; decides
+//! nothing, sends nothing.
 
 pub mod cause;
 pub mod email;
 mod manual;
 pub mod ping;
+pub mod screen;
+pub mod services;
+pub mod text;
 mod wrap;

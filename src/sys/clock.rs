@@ -40,6 +40,11 @@ pub fn monotonic() -> Duration {
     )
 }
 
+/// Lets `duration` go by: between two looks, or before a try is repeated. Never used to let a race pass.
+pub fn pause(duration: Duration) {
+    std::thread::sleep(duration);
+}
+
 /// The moment by which something must have ended.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline(Instant);

@@ -92,7 +92,7 @@ fn stopped(name: &str, server: &Server, deadline: Deadline) -> Result<bool, Fail
         if deadline.left() <= POLL {
             return Ok(false);
         }
-        std::thread::sleep(POLL);
+        clock::pause(POLL);
     }
 }
 

@@ -1,0 +1,255 @@
+//! The command line: types only. Their doc comments are `--help`, the man pages and the completions.
+//! Decides nothing and touches nothing.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+use crate::model::fields::parse_duration;
+
+/// Heal a host's services, prove it, report it, and watch the watcher
+///
+/// One-shot commands, to be run by cron, systemd timers, launchd, scripts and people. Each looks or acts
+/// once, writes what it must, and exits; nothing stays running.
+///
+/// Called by the name miraclemax-status, miraclemax-heartbeat or miraclemax-self-heal (links to this
+/// program), it runs `status`, `ping` or `heal`.
+#[derive(Debug, Parser)]
+#[command(name = "miraclemax", version, propagate_version = true, disable_help_subcommand = true, max_term_width = 80)]
+#[command(after_help = "Exit status: 0 ok, 1 warning, 2 critical, 3 unknown, 64 wrong usage, \
+75 another run holds the lock, 78 wrong configuration.")]
+pub struct Cli {
+    /// What every command understands.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command understands.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// Configuration file [default: /etc/miraclemax/config.toml for root, else
+    /// $XDG_CONFIG_HOME/miraclemax/config.toml]
+    #[arg(short, long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+    /// State directory [default: /var/lib/miraclemax for root, else $XDG_STATE_HOME/miraclemax]
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub state_dir: Option<PathBuf>,
+    /// End by then, whatever hangs: 90s, 4m [default: the config's `deadline`, 4m]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = positive)]
+    pub deadline: Option<Duration>,
+    /// Print nothing unless something is wrong
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Say more: every probe, every step
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub verbose: bool,
+    /// Colour the output; NO_COLOR and CLICOLOR_FORCE are honoured
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+    /// Write the output to FILE instead, beside it first and then renamed
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// How the output is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// For programs: the same words as keys
+    Json,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Look once at the services, remember, say; or at probes given on the spot
+    Check(Check),
+    /// Look, heal what is down, prove it, report it
+    Heal(Heal),
+    /// Tell a dead man's switch that this host is alive, or run a job and tell how it went
+    Ping(Ping),
+    /// Say whether a file, a URL or the own state is still being renewed, and if not, why
+    Stale(Stale),
+    /// Say what is remembered; looks at nothing
+    Status(Status),
+    /// The sacrificial service of `heal --drill`: listens, answers, and waits to be killed
+    #[command(hide = true)]
+    DrillService(DrillService),
+}
+
+/// Look once at the services, remember, say; or at probes given on the spot
+///
+/// Without a name, every configured service is looked at, and that renews the state file. Named services
+/// are looked at and remembered, but the state file keeps its age. Probes given on the spot need no
+/// configuration and touch neither state nor lock:
+///
+///     miraclemax check https://books.example.org/ tcp:localhost:5432 disk:/var?free=10%
+///
+/// With no configuration at all it looks at the host: disk, inodes, memory, load. Nothing is ever healed.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// A configured service, or a probe: a URL or kind:target?key=value (see miraclemax-config(5))
+    #[arg(value_name = "SERVICE|PROBE")]
+    pub what: Vec<String>,
+    /// Tell the configured channels about changes too, for those who want alerts and no healing
+    #[arg(long)]
+    pub notify: bool,
+    /// Only read and check the configuration
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How to write the result
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    pub format: Format,
+    /// Wait this long for another run to end [default: 10s on a terminal, else 0s]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub wait: Option<Duration>,
+}
+
+/// Look, heal what is down, prove it, report it
+///
+/// Every service that is down is healed by its `healing_strategies`, dependencies first, until the probes
+/// that found it down find it up and keep finding it up. Attempts are bounded by a budget; when it is used
+/// up, the service is FAILED and a person is told. What cannot be found out is never healed.
+#[derive(Debug, Args)]
+pub struct Heal {
+    /// Only these services; the state file then keeps its age
+    #[arg(value_name = "SERVICE")]
+    pub services: Vec<String>,
+    /// Print what would be done and why, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Prove the whole chain on a sacrificial service: started, broken, found, healed, verified, reported.
+    /// Needs no configuration and touches none of yours
+    #[arg(long, conflicts_with_all = ["services", "dry_run"])]
+    pub drill: bool,
+    /// How to write the result
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    pub format: Format,
+    /// Wait this long for another run to end [default: 10s on a terminal, else 0s]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub wait: Option<Duration>,
+}
+
+/// Tell a dead man's switch that this host is alive, or run a job and tell how it went
+///
+/// Without a signal, the state decides: success is claimed only if the last complete cycle is fresh and
+/// covered every configured service, and nothing is down; otherwise failure, and why.
+///
+/// With `-- COMMAND`, the command is run between a start ping and a ping with its exit status and the end
+/// of its output. The exit status is then the command's own, whatever becomes of the pings.
+///
+/// The exit status is 0 only if every ping was accepted.
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("signal").args(["start", "fail", "log", "exit_code"])))]
+pub struct Ping {
+    /// A configured heartbeat [default: all of them]
+    #[arg(value_name = "HEARTBEAT")]
+    pub name: Option<String>,
+    /// Say that a job has started
+    #[arg(long)]
+    pub start: bool,
+    /// Say that it failed
+    #[arg(long)]
+    pub fail: bool,
+    /// Only leave a note; changes nothing at the other end
+    #[arg(long)]
+    pub log: bool,
+    /// Say with which exit status it ended; 0 is success
+    #[arg(long, value_name = "N")]
+    pub exit_code: Option<u8>,
+    /// Text to send; `-` reads it from standard input
+    #[arg(long, value_name = "TEXT|-")]
+    pub body: Option<String>,
+    /// Run id (a UUID) that pairs a start with its end
+    #[arg(long, value_name = "UUID")]
+    pub rid: Option<uuid::Uuid>,
+    /// End the command after this long: TERM, then KILL
+    #[arg(long, value_name = "DURATION", value_parser = positive, requires = "job")]
+    pub timeout: Option<Duration>,
+    /// A command to run and to report on
+    #[arg(last = true, value_name = "COMMAND", conflicts_with = "signal", id = "job", value_hint = ValueHint::CommandWithArguments)]
+    pub job: Vec<String>,
+}
+
+/// Say whether a file, a URL or the own state is still being renewed, and if not, why
+///
+/// Without an argument it is the own state file, whose modification time is the end of the last complete
+/// cycle. A file is judged by its modification time, a URL by its Last-Modified header. Stale or not
+/// there: 2. There but not to be judged: 3. Never blocks on a FIFO, a dead mount or a huge file.
+#[derive(Debug, Args)]
+pub struct Stale {
+    /// A file or an http(s) URL [default: the own state]
+    #[arg(value_name = "FILE|URL", value_hint = ValueHint::AnyPath)]
+    pub what: Vec<String>,
+    /// How old it may be [default: 20m; for the own state the config's `fresh_for`]
+    #[arg(long, value_name = "DURATION", value_parser = positive)]
+    pub max_age: Option<Duration>,
+}
+
+/// Say what is remembered; looks at nothing
+///
+/// Worst first. The exit status is that of the worst service, or 2 when the state is stale: what was true
+/// an hour ago is not known to be true now.
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Only these, each in depth
+    #[arg(value_name = "SERVICE")]
+    pub services: Vec<String>,
+    /// How to write it
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    pub format: Format,
+}
+
+/// The sacrificial service of `heal --drill`.
+#[derive(Debug, Args)]
+pub struct DrillService {
+    /// Port on 127.0.0.1 to listen on
+    #[arg(long)]
+    pub port: u16,
+    /// Where to write its process id
+    #[arg(long)]
+    pub pidfile: PathBuf,
+    /// End by itself after this long
+    #[arg(long, value_parser = positive)]
+    pub lifetime: Duration,
+    /// Start it detached and return
+    #[arg(long)]
+    pub detach: bool,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text)
+}
+
+fn positive(text: &str) -> Result<Duration, String> {
+    let duration = parse_duration(text)?;
+    if duration.is_zero() { Err("must be longer than nothing".into()) } else { Ok(duration) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        Cli::command().debug_assert();
+    }
+}

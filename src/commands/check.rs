@@ -1,0 +1,168 @@
+//! `check`: look once, remember, say. Heals nothing.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use serde_json::json;
+
+use crate::cli::{Check, Format};
+use crate::commands::cycle::Eye;
+use crate::commands::memory::Memory;
+use crate::commands::setup::{Configured, Setup};
+use crate::commands::telling::{self, Delivered};
+use crate::commands::shown;
+use crate::config;
+use crate::manager::Reach;
+use crate::model::policy::Policy;
+use crate::model::state::Status;
+use crate::model::story::Change;
+use crate::model::text::{human_duration, one_line, plural};
+use crate::model::verdict::{Look, Verdict};
+use crate::outcome::{Outcome, Refusal};
+use crate::probe::{Ask, Probe};
+use crate::report::screen::Paint;
+use crate::report::text::{Row, table};
+use crate::sys::host;
+
+/// What a host is looked at for when nothing is configured.
+const HOST: [&str; 4] = ["disk:/", "inodes:/", "memory:", "load:"];
+
+/// Looks at services, at probes given on the spot, or at the host.
+pub(super) fn run(setup: &Setup, args: &Check) -> Result<Outcome> {
+    if args.dry_run {
+        return validate(setup);
+    }
+    if args.what.iter().any(|what| what.contains(':')) {
+        return on_the_spot(setup, args, &args.what);
+    }
+    match setup.config_if_any()? {
+        Some(configured) => {
+            setup.warn_broken(&configured);
+            let outcome = services(setup, args, &configured)?;
+            Ok(if configured.broken.is_some() { Outcome::Config } else { outcome })
+        }
+        None if args.what.is_empty() => on_the_spot(setup, args, &HOST.map(String::from)),
+        None => {
+            let refusal = Refusal::new(Outcome::Usage, format!("there is no service `{}`: nothing is configured", args.what[0]));
+            Err(refusal.hint("give a probe such as `systemd:nginx`, `process:nginx` or `tcp:localhost:80`").into())
+        }
+    }
+}
+
+fn validate(setup: &Setup) -> Result<Outcome> {
+    let (path, config) = setup.config_on_disk()?;
+    if !setup.screen.quiet {
+        let what = [
+            plural(config.services.len(), "service"),
+            plural(config.heartbeats.len(), "heartbeat"),
+            plural(config.notify.len(), "notification channel"),
+        ];
+        setup.screen.data(&format!("{}: valid: {}\n", path.display(), what.join(", ")))?;
+    }
+    Ok(Outcome::Ok)
+}
+
+fn services(setup: &Setup, args: &Check, configured: &Configured) -> Result<Outcome> {
+    let config = &configured.config;
+    let services = shown::pick(config, &args.what)?;
+    let deadline = setup.deadline(Some(config));
+    let dir = setup.state_dir()?;
+    let reach = Reach::here(config.supervisord.clone());
+    let mut memory = Memory::open(setup, &dir, "check", deadline, setup.patience(args.wait))?;
+    let eye = Eye::new(config, &reach, deadline, &setup.screen);
+    let sights = eye.look(&services);
+    let mut stories = Vec::new();
+    for sight in &sights {
+        let before = memory.state.services.get(&sight.service.name).and_then(|state| state.incident.clone());
+        let flip = memory.observe(sight, &sight.service.policy);
+        stories.extend(telling::closed(&memory, config, sight, before, flip.as_ref()));
+        let incident = memory.state.services.get(&sight.service.name).and_then(|state| state.incident.clone());
+        if let (true, Some(Status::Down), Some(incident)) = (args.notify, flip.map(|flip| flip.to), incident) {
+            telling::keep_evidence(&memory, &reach, sight, &incident.id, deadline);
+            stories.push(telling::story(&memory, config, sight.service, sight, &incident, Change::Down));
+        }
+    }
+    if configured.broken.is_none() {
+        telling::keep_config(&memory, &configured.sources);
+    }
+    stories.extend(telling::config_story(&mut memory, configured));
+    telling::record(&mut memory, config, &stories);
+    let complete = services.len() == config.services.len();
+    let broken = configured.broken.as_ref().and_then(|problems| problems.0.first()).map(ToString::to_string);
+    let saved = memory.finish("check", config, complete, broken);
+    let delivered = if args.notify || !stories.is_empty() {
+        telling::deliver(&memory, config, deadline)
+    } else {
+        Delivered::default()
+    };
+    let mut outcome = shown::outcome(&memory.state, &services);
+    if !saved {
+        outcome = outcome.worst(Outcome::Unknown);
+    }
+    if !setup.screen.quiet || outcome != Outcome::Ok {
+        let shown = shown::services(&memory.state, &services, &[], &[], &memory.now());
+        shown::print(setup, &shown, args.format, &delivered)?;
+    }
+    Ok(outcome)
+}
+
+/// Probes that belong to no service: no config, no state, no lock.
+fn on_the_spot(setup: &Setup, args: &Check, texts: &[String]) -> Result<Outcome> {
+    let mut probes = Vec::new();
+    let mut problems = Vec::new();
+    for text in texts {
+        match config::probe(text) {
+            Ok(probe) => probes.push(probe),
+            Err(problem) => problems.push(problem.to_string()),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(Refusal::new(Outcome::Usage, problems.join("\n")).into());
+    }
+    let reach = Reach::here(None);
+    let deadline = setup.deadline(None);
+    let eye = Eye { reach: &reach, jobs: config::JOBS, deadline, screen: &setup.screen };
+    let policy = Policy::default();
+    let mut looks = eye.probes(probes, |probe: Probe| Ask {
+        timeout: probe.timeout.unwrap_or(policy.timeout),
+        tries: probe.tries.unwrap_or(1),
+        gap: probe.gap.unwrap_or(policy.gap),
+        start_grace: policy.start_grace,
+        probe: Arc::new(probe),
+    });
+    let outcome = looks.iter().map(|look| of(&look.verdict)).fold(Outcome::Ok, Outcome::worst);
+    if setup.screen.quiet && outcome == Outcome::Ok {
+        return Ok(outcome);
+    }
+    looks.sort_by_key(|look| match look.verdict {
+        Verdict::Down(_) => 0,
+        Verdict::Unknown(_) => 1,
+        Verdict::Up => 2,
+    });
+    let text = match args.format {
+        Format::Json => format!("{:#}\n", json!({ "host": host::name(), "probes": looks })),
+        Format::Text => table(&looks.iter().map(row).collect::<Vec<_>>(), &setup.screen),
+    };
+    setup.screen.data(&text)?;
+    Ok(outcome)
+}
+
+fn of(verdict: &Verdict) -> Outcome {
+    match verdict {
+        Verdict::Up => Outcome::Ok,
+        Verdict::Down(_) => Outcome::Critical,
+        Verdict::Unknown(_) => Outcome::Unknown,
+    }
+}
+
+fn row(look: &Look) -> Row {
+    let (word, paint) = match look.verdict {
+        Verdict::Up => ("up".to_owned(), Paint::Good),
+        Verdict::Down(_) => ("DOWN".to_owned(), Paint::Bad),
+        Verdict::Unknown(_) => ("UNKNOWN".to_owned(), Paint::Warn),
+    };
+    let said = if look.verdict.is_up() { &look.detail } else { look.verdict.reason() };
+    let took = human_duration(look.took);
+    let detail = if said.is_empty() { took } else { format!("{} ({took})", one_line(said, 400)) };
+    Row { word, paint, name: one_line(&look.probe, 80), details: vec![detail] }
+}

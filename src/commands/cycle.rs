@@ -1,0 +1,148 @@
+//! One look at services: managers are asked once for all units, then all probes side by side, then the ones
+//! that were not up are looked at again before they are believed. Changes nothing.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::{Config, Service};
+use crate::manager::{self, Reach, Settled};
+use crate::model::unit::{Found, ManagerKind, UnitFacts, UnitName};
+use crate::model::verdict::{Look, Verdict};
+use crate::probe::{self, Ask, Bounds, Probe, Seen};
+use crate::report::screen::Screen;
+use crate::sys::clock::{self, Deadline};
+
+/// A manager that has not answered by then is not asked again in this round.
+const MANAGER_LIMIT: Duration = Duration::from_secs(10);
+
+/// What was seen of one service.
+pub(super) struct Sight<'c> {
+    pub(super) service: &'c Service,
+    pub(super) settled: Settled,
+    pub(super) looks: Vec<Look>,
+    pub(super) verdict: Verdict,
+}
+
+impl Sight<'_> {
+    /// What its manager said, if it did.
+    pub(super) fn facts(&self) -> Option<&UnitFacts> {
+        match &self.settled.found {
+            Found::Facts(facts) => Some(facts),
+            Found::Nowhere(_) | Found::Unknown(_) => None,
+        }
+    }
+}
+
+/// How to look.
+pub(super) struct Eye<'a> {
+    pub(super) reach: &'a Reach,
+    pub(super) jobs: usize,
+    pub(super) deadline: Deadline,
+    pub(super) screen: &'a Screen,
+}
+
+impl<'a> Eye<'a> {
+    /// As the config says.
+    pub(super) fn new(config: &Config, reach: &'a Reach, deadline: Deadline, screen: &'a Screen) -> Self {
+        Self { reach, jobs: config.jobs, deadline, screen }
+    }
+
+    /// Looks at all of them; who is not up is looked at again, as often as its policy's `tries` says.
+    pub(super) fn look<'c>(&self, services: &[&'c Service]) -> Vec<Sight<'c>> {
+        let mut sights = self.once(services);
+        for round in 1.. {
+            let doubted: Vec<usize> = (0..sights.len())
+                .filter(|&i| !sights[i].verdict.is_up() && sights[i].service.policy.tries > round)
+                .collect();
+            let gap = doubted.iter().map(|&i| sights[i].service.policy.gap).max();
+            let Some(gap) = gap.filter(|gap| *gap < self.deadline.left()) else { break };
+            clock::pause(gap);
+            let again: Vec<&'c Service> = doubted.iter().map(|&i| sights[i].service).collect();
+            for (index, sight) in doubted.into_iter().zip(self.once(&again)) {
+                sights[index] = sight;
+            }
+        }
+        sights
+    }
+
+    /// Looks at all of them once.
+    pub(super) fn once<'c>(&self, services: &[&'c Service]) -> Vec<Sight<'c>> {
+        let units = self.units(services);
+        let settled: Vec<Settled> =
+            services.iter().map(|s| manager::settle(&s.manager, &s.name, &units, self.reach)).collect();
+        let mut asks = Vec::new();
+        let mut counts = Vec::new();
+        for (service, settled) in services.iter().zip(&settled) {
+            let probes = probes_of(service, settled);
+            counts.push(probes.len());
+            asks.extend(probes.into_iter().map(|probe| ask(probe, service)));
+        }
+        let looks = self.ask(asks, units);
+        let mut looks = looks.into_iter();
+        services
+            .iter()
+            .zip(settled)
+            .zip(counts)
+            .map(|((&service, settled), count)| {
+                let looks: Vec<Look> = looks.by_ref().take(count).collect();
+                let verdict = match (&settled.found, looks.is_empty()) {
+                    (Found::Nowhere(why) | Found::Unknown(why), true) => Verdict::Unknown(why.clone()),
+                    _ => Verdict::of_all(looks.iter().map(|look| &look.verdict)),
+                };
+                Sight { service, settled, looks, verdict }
+            })
+            .collect()
+    }
+
+    /// Asks probes that belong to no service.
+    pub(super) fn probes(&self, probes: Vec<Probe>, asks: impl Fn(Probe) -> Ask) -> Vec<Look> {
+        let wanted: Vec<UnitName> = probes.iter().filter_map(Probe::unit).cloned().collect();
+        let units = self.show(&wanted);
+        self.ask(probes.into_iter().map(asks).collect(), units)
+    }
+
+    fn ask(&self, asks: Vec<Ask>, units: HashMap<UnitName, Found>) -> Vec<Look> {
+        let (total, mut done) = (asks.len(), 0);
+        let bounds = Bounds { jobs: self.jobs, deadline: self.deadline };
+        probe::look_all(asks, &Arc::new(Seen::new(units)), &bounds, &mut |_, look| {
+            done += 1;
+            self.screen.progress(&format!("looking: {done} of {total} ({})", look.probe));
+        })
+    }
+
+    fn units(&self, services: &[&Service]) -> HashMap<UnitName, Found> {
+        let mut wanted: Vec<UnitName> = Vec::new();
+        for service in services {
+            wanted.extend(manager::candidates(&service.manager, &service.name, self.reach));
+            wanted.extend(service.probes.iter().filter_map(Probe::unit).cloned());
+        }
+        self.show(&wanted)
+    }
+
+    fn show(&self, wanted: &[UnitName]) -> HashMap<UnitName, Found> {
+        manager::show(wanted, self.reach, MANAGER_LIMIT.min(self.deadline.left()))
+    }
+}
+
+/// What is asked of a service: its own probes, and its unit when a manager knows it.
+fn probes_of(service: &Service, settled: &Settled) -> Vec<Probe> {
+    let mut probes = service.probes.clone();
+    if let Some(unit) = settled.runner.as_ref().map(|runner| UnitName { manager: runner.kind, unit: runner.unit.clone() }).filter(|unit| unit.manager != ManagerKind::Command)
+        && !probes.iter().any(|probe| probe.unit() == Some(&unit))
+    {
+        probes.insert(0, Probe::implied_unit(&unit));
+    }
+    probes
+}
+
+fn ask(probe: Probe, service: &Service) -> Ask {
+    Ask {
+        timeout: probe.timeout.unwrap_or(service.policy.timeout),
+        // Doubted services are looked at again as a whole; a probe's own `tries` come on top.
+        tries: probe.tries.unwrap_or(1),
+        gap: probe.gap.unwrap_or(service.policy.gap),
+        start_grace: service.policy.start_grace,
+        probe: Arc::new(probe),
+    }
+}

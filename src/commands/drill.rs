@@ -1,0 +1,338 @@
+//! `heal --drill`: the whole chain on a sacrificial service, with measured times, in a state directory of its
+//! own. Touches nothing that it did not make, and takes all of it away again.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::cli::DrillService;
+use crate::commands::heal::{self, Cycled};
+use crate::commands::setup::{Configured, Setup};
+use crate::config::{self, Source};
+use crate::model::incident::{Attempt, Outcome as Came};
+use crate::model::story::Change;
+use crate::model::text::human_duration;
+use crate::outcome::Outcome;
+use crate::report::email;
+use crate::report::screen::Paint;
+use crate::store::Dir;
+use crate::sys::clock::{self, Deadline, Stopwatch};
+use crate::sys::exec::{self, Command};
+
+/// The service ends by itself after this long, should the drill not live to stop it.
+const LIFETIME: &str = "5m";
+/// Bound on each step that the drill itself takes: starting the service, seeing it up, seeing it gone.
+const STEP: Duration = Duration::from_secs(10);
+/// How often it looks meanwhile.
+const TICK: Duration = Duration::from_millis(20);
+/// The service's name in the drill's config.
+const NAME: &str = "drill";
+
+/// Breaks a service of its own and heals it.
+pub(super) fn run(setup: &Setup) -> Result<Outcome> {
+    let timeline = Timeline { setup, watch: Stopwatch::start() };
+    let ground = Ground::new(setup)?;
+    let played = ground.play(&timeline);
+    ground.clear();
+    match played {
+        Ok(healed) => {
+            timeline.line("passed", Paint::Good, &format!("found, healed and verified in {}", human_duration(healed)))?;
+            Ok(Outcome::Ok)
+        }
+        Err(err) => {
+            timeline.line("FAILED", Paint::Bad, &format!("{err:#}"))?;
+            Ok(Outcome::Critical)
+        }
+    }
+}
+
+/// Prints what happened, with the time since the drill began.
+struct Timeline<'a> {
+    setup: &'a Setup,
+    watch: Stopwatch,
+}
+
+impl Timeline<'_> {
+    fn line(&self, word: &str, paint: Paint, text: &str) -> Result<()> {
+        let screen = &self.setup.screen;
+        if screen.quiet && paint != Paint::Bad {
+            return Ok(());
+        }
+        let word = screen.paint(paint, &format!("{word:<9}"));
+        let lines = crate::report::text::wrap(text, 60);
+        let text = lines.join(&format!("\n{:20}", ""));
+        screen.data(&format!("{:7.2}s  {word}  {text}\n", self.watch.read().as_secs_f64()))?;
+        Ok(())
+    }
+}
+
+/// Who runs the sacrificial service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Host {
+    /// The system's systemd, as a transient unit.
+    System,
+    /// The user's own systemd, as a transient unit.
+    User,
+    /// Nobody: it is started detached, by a command.
+    Nobody,
+}
+
+/// Everything the drill makes: a directory, a port, a service.
+struct Ground<'a> {
+    setup: &'a Setup,
+    dir: PathBuf,
+    port: u16,
+    host: Host,
+    unit: String,
+    exe: PathBuf,
+}
+
+impl<'a> Ground<'a> {
+    fn new(setup: &'a Setup) -> Result<Self> {
+        let exe = std::env::current_exe().context("cannot find the program's own file")?;
+        let name = format!("miraclemax-drill-{}", std::process::id());
+        let dir = std::env::temp_dir().join(&name);
+        // Made, not reused: another user may have put something of that name there.
+        fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&dir)
+            .with_context(|| format!("cannot make the drill's directory `{}`", dir.display()))?;
+        let port = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))
+            .and_then(|listener| listener.local_addr())
+            .context("cannot find a free port on 127.0.0.1")?
+            .port();
+        let host = host(setup.euid);
+        Ok(Self { setup, dir, port, host, unit: format!("{name}.service"), exe })
+    }
+
+    /// Started, broken, found, healed, verified, reported. How long finding and healing took.
+    fn play(&self, timeline: &Timeline) -> Result<Duration> {
+        self.start()?;
+        let first = self.wait_up()?;
+        let by = match self.host {
+            Host::System => format!("transient systemd unit {}", self.unit),
+            Host::User => format!("transient unit {} of the user's systemd", self.unit),
+            Host::Nobody => "plain start and stop commands".to_owned(),
+        };
+        timeline.line("started", Paint::Good, &format!("sacrificial service, pid {first}, 127.0.0.1:{}, {by}", self.port))?;
+        let configured = self.config()?;
+        let dir = Dir::create(&self.dir.join("state"))?;
+        let before = self.cycle(&configured, &dir)?;
+        if before.outcome != Outcome::Ok {
+            bail!("the service was not found up before it was broken: {}", reason(&before));
+        }
+        timeline.line("seen up", Paint::Good, &probes(&before))?;
+        kill(first)?;
+        self.wait_down()?;
+        timeline.line("broken", Paint::Bad, &format!("kill -9 {first}"))?;
+        let watch = Stopwatch::start();
+        let after = self.cycle(&configured, &dir)?;
+        let took = watch.read();
+        let attempt = healed(&after)?;
+        let story = after.stories.iter().find(|story| story.change == Change::Resolved);
+        let story = story.ok_or_else(|| anyhow!("the heal was not reported"))?;
+        timeline.line("found", Paint::Bad, &story.reason)?;
+        timeline.line("healed", Paint::Good, &format!("{} ({})", attempt.did.join(", "), human_duration(attempt.took)))?;
+        let second = self.pid()?;
+        if second == first || !self.answers() {
+            bail!("the service is said to be healed, but pid {second} does not answer");
+        }
+        let claim = format!("{}, stayed up for {}, new pid {second}", probes(&after), human_duration(story.stable_for));
+        timeline.line("verified", Paint::Good, &claim)?;
+        let letter = email::compose(story, None, &jiff::tz::TimeZone::system());
+        timeline.line("reported", Paint::Good, &letter.subject)?;
+        if self.setup.screen.verbose {
+            self.setup.screen.data(&format!("\n{}\n", letter.body))?;
+        }
+        Ok(took)
+    }
+
+    fn cycle(&self, configured: &Configured, dir: &Dir) -> Result<Cycled> {
+        heal::cycle(self.setup, &[], None, configured, dir)
+    }
+
+    fn config(&self) -> Result<Configured> {
+        let (dir, port) = (self.dir.display(), self.port);
+        let service = self.service_argv().iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(", ");
+        let runner = match self.host {
+            Host::System => format!("unit = {:?}\nscope = \"system\"", self.unit),
+            Host::User => format!("unit = {:?}\nscope = \"user\"", self.unit),
+            Host::Nobody => format!("start = [{service}, \"--detach\"]\nstop = [\"kill\", \"-9\", \"0\"]\nrestart = [{service}, \"--detach\"]"),
+        };
+        let text = format!(
+            "name = \"Drill\"\ndeadline = \"40s\"\n[[service]]\nname = \"{NAME}\"\nport = {port}\n\
+             checks = [\"http://127.0.0.1:{port}/\", \"process:miraclemax?pidfile={dir}/pid\"]\n{runner}\n\
+             timeout = \"2s\"\ntries = 1\nverify_for = \"15s\"\nstable_for = \"1s\"\n"
+        );
+        let sources = vec![Source { path: self.dir.join("config.toml"), text }];
+        let config = config::parse(&sources).map_err(|problems| anyhow!("the drill's own config is wrong: {problems}"))?;
+        Ok(Configured { config, sources, broken: None })
+    }
+
+    fn service_argv(&self) -> Vec<String> {
+        let words = [
+            self.exe.display().to_string(),
+            "drill-service".into(),
+            "--port".into(),
+            self.port.to_string(),
+            "--pidfile".into(),
+            self.dir.join("pid").display().to_string(),
+            "--lifetime".into(),
+            LIFETIME.into(),
+        ];
+        words.to_vec()
+    }
+
+    fn start(&self) -> Result<()> {
+        let mut argv: Vec<String> = Vec::new();
+        if self.host != Host::Nobody {
+            let scope = if self.host == Host::User { "--user" } else { "--system" };
+            argv.extend(["systemd-run", scope, "--quiet"].map(String::from));
+            argv.push(format!("--unit={}", self.unit));
+            argv.push("--description=sacrificial service of miraclemax heal --drill".into());
+            argv.push("--".into());
+        }
+        argv.extend(self.service_argv());
+        if self.host == Host::Nobody {
+            argv.push("--detach".into());
+        }
+        let output = Command::new(argv, STEP).run();
+        if !output.ok() {
+            bail!("cannot start the sacrificial service: {}", output.reason());
+        }
+        Ok(())
+    }
+
+    fn wait_up(&self) -> Result<u32> {
+        let deadline = Deadline::after(STEP);
+        while !self.answers() {
+            if deadline.passed() {
+                bail!("the sacrificial service did not come up within {}", human_duration(STEP));
+            }
+            clock::pause(TICK);
+        }
+        self.pid()
+    }
+
+    fn wait_down(&self) -> Result<()> {
+        let deadline = Deadline::after(STEP);
+        while self.answers() {
+            if deadline.passed() {
+                bail!("the sacrificial service survived kill -9 for {}", human_duration(STEP));
+            }
+            clock::pause(TICK);
+        }
+        Ok(())
+    }
+
+    fn answers(&self) -> bool {
+        let address = SocketAddr::from(([127, 0, 0, 1], self.port));
+        TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok()
+    }
+
+    fn pid(&self) -> Result<u32> {
+        let path = self.dir.join("pid");
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        text.trim().parse().with_context(|| format!("`{}` holds no process id", path.display()))
+    }
+
+    /// Takes away everything that was made, whatever happened.
+    fn clear(&self) {
+        if self.host == Host::Nobody {
+            if self.answers() && let Ok(pid) = self.pid() {
+                let _ = kill(pid);
+            }
+        } else {
+            let scope = if self.host == Host::User { "--user" } else { "--system" };
+            for verb in ["stop", "reset-failed"] {
+                // That there is nothing left to stop or reset is as good.
+                let _ = Command::new(["systemctl", scope, "--quiet", verb, "--", &self.unit], STEP).run();
+            }
+        }
+        if let Err(err) = fs::remove_dir_all(&self.dir) {
+            self.setup.screen.note(&format!("warning: cannot remove `{}`: {err}", self.dir.display()));
+        }
+    }
+}
+
+/// A systemd that can be asked to run something, if there is one.
+fn host(euid: u32) -> Host {
+    if !Path::new("/run/systemd/system").is_dir() {
+        Host::Nobody
+    } else if euid == 0 {
+        Host::System
+    } else if std::env::var_os("XDG_RUNTIME_DIR").is_some_and(|dir| Path::new(&dir).join("systemd/private").exists()) {
+        Host::User
+    } else {
+        Host::Nobody
+    }
+}
+
+fn kill(pid: u32) -> Result<()> {
+    let pid = i32::try_from(pid).ok().filter(|pid| *pid > 1).and_then(Pid::from_raw);
+    let pid = pid.ok_or_else(|| anyhow!("the pid file holds no process id that may be killed"))?;
+    kill_process(pid, Signal::KILL).context("cannot kill the sacrificial service")
+}
+
+fn probes(cycled: &Cycled) -> String {
+    let looks = cycled.shown.iter().flat_map(|shown| &shown.probes);
+    looks.map(|look| look.probe.split('?').next().unwrap_or_default()).collect::<Vec<_>>().join(", ")
+}
+
+fn reason(cycled: &Cycled) -> String {
+    cycled.shown.iter().map(|shown| shown.reason.clone()).collect::<Vec<_>>().join("; ")
+}
+
+fn healed(cycled: &Cycled) -> Result<&Attempt> {
+    let attempts = cycled.shown.iter().flat_map(|shown| &shown.attempts);
+    let healed = attempts.filter(|attempt| attempt.outcome == Some(Came::Healed)).next_back();
+    healed.ok_or_else(|| anyhow!("it was not healed: {}", reason(cycled)))
+}
+
+/// The sacrificial service itself: listens, answers every request, and ends by itself in the end.
+pub(super) fn serve(args: &DrillService) -> Result<Outcome> {
+    if args.detach {
+        let exe = std::env::current_exe().context("cannot find the program's own file")?;
+        let argv = [
+            exe.display().to_string(),
+            "drill-service".into(),
+            "--port".into(),
+            args.port.to_string(),
+            "--pidfile".into(),
+            args.pidfile.display().to_string(),
+            "--lifetime".into(),
+            LIFETIME.into(),
+        ];
+        exec::detach(&argv)?;
+        return Ok(Outcome::Ok);
+    }
+    let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, args.port))
+        .with_context(|| format!("cannot listen on 127.0.0.1:{}", args.port))?;
+    let beside = args.pidfile.with_extension("new");
+    fs::write(&beside, format!("{}\n", std::process::id()))
+        .and_then(|()| fs::rename(&beside, &args.pidfile))
+        .with_context(|| format!("cannot write `{}`", args.pidfile.display()))?;
+    let end = Deadline::after(args.lifetime);
+    while exec::readable_within(&listener, end.left()) {
+        if let Ok((stream, _)) = listener.accept() {
+            answer(stream);
+        }
+    }
+    Ok(Outcome::Ok)
+}
+
+fn answer(mut stream: TcpStream) {
+    let limit = Some(Duration::from_secs(1));
+    let mut request = [0; 1024];
+    // Whoever only connects to see whether somebody listens gets no answer and wants none.
+    let asked = stream.set_read_timeout(limit).and_then(|()| stream.read(&mut request));
+    if matches!(asked, Ok(count) if count > 0) {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nup\n");
+    }
+}

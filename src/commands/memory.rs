@@ -1,0 +1,211 @@
+//! What `check` and `heal` remember while they hold the lock: the state, its saves, events and journal.
+//! Decides nothing; the judge does.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+
+use crate::commands::cycle::Sight;
+use crate::commands::setup::Setup;
+use crate::config::Config;
+use crate::judge::transition::transition;
+use crate::model::policy::Policy;
+use crate::model::state::{Cycle, Flip, State, Status};
+use crate::model::time::Now;
+use crate::outcome::{Outcome, Refusal};
+use crate::store::Dir;
+use crate::store::events::{self, Event, Kind};
+use crate::store::lock::{self, Holder, Lock, Locked};
+use crate::store::state::{self, Save};
+use crate::sys::clock::{self, Deadline};
+use crate::sys::{host, process};
+use crate::sys::journal::{Journal, JournalEntry, Priority};
+
+/// How often a lock that is held is tried again.
+const LOCK_TICK: std::time::Duration = std::time::Duration::from_millis(100);
+
+/// The state, under the lock.
+pub(super) struct Memory<'a> {
+    pub(super) dir: &'a Dir,
+    pub(super) state: State,
+    pub(super) host: String,
+    setup: &'a Setup,
+    /// Nothing is written: what would be done is only said.
+    rehearsal: bool,
+    // Held until the end of the run.
+    _lock: Lock,
+}
+
+impl<'a> Memory<'a> {
+    /// Takes the lock and loads the state. Waits for another run at most `patience`, then refuses with 75.
+    pub(super) fn open(
+        setup: &'a Setup,
+        dir: &'a Dir,
+        command: &str,
+        deadline: Deadline,
+        patience: std::time::Duration,
+    ) -> Result<Self> {
+        let waited = Deadline::after(patience);
+        let lock = loop {
+            let holder = Holder {
+                pid: std::process::id(),
+                command: command.to_owned(),
+                started: setup.now.stamp(),
+                deadline_secs: deadline.left().as_secs(),
+            };
+            match lock::take(dir, &holder)? {
+                Locked::Mine(lock) => break lock,
+                Locked::Held(_) if !waited.passed() => clock::pause(LOCK_TICK.min(waited.left())),
+                Locked::Held(holder) => {
+                    let who = holder.map_or_else(
+                        || "another run".to_owned(),
+                        |h| format!("`miraclemax {}` (pid {}, since {})", h.command, h.pid, h.started.wall.strftime("%H:%M:%SZ")),
+                    );
+                    let refusal = Refusal::new(Outcome::Busy, format!("{who} holds the lock; nothing was done"));
+                    return Err(refusal.hint("wait for it with `--wait 1m`").into());
+                }
+            }
+        };
+        let loaded = state::load(dir, &setup.now);
+        for notice in &loaded.notices {
+            setup.screen.note(&format!("warning: {notice}"));
+        }
+        let mut state = loaded.state;
+        let host = host::name();
+        state.host.clone_from(&host);
+        let memory = Self { dir, state, host, setup, rehearsal: false, _lock: lock };
+        for notice in &loaded.notices {
+            memory.event(Kind::State, "", "", notice);
+        }
+        Ok(memory)
+    }
+
+    /// From here on nothing is written, neither state nor events nor journal.
+    pub(super) fn rehearse(&mut self) {
+        self.rehearsal = true;
+    }
+
+    /// The clock as it stands now.
+    pub(super) fn now(&self) -> Now {
+        self.setup.clock()
+    }
+
+    /// When the run began.
+    pub(super) fn began(&self) -> Now {
+        self.setup.now.clone()
+    }
+
+    /// Takes in what was seen of a service.
+    pub(super) fn observe(&mut self, sight: &Sight, policy: &Policy) -> Option<Flip> {
+        let now = self.now();
+        let name = &sight.service.name;
+        let prev = self.state.services.get(name);
+        let id = || format!("{name}-{}", now.wall.strftime("%Y%m%dT%H%M%SZ"));
+        let (mut state, flip) =
+            transition(name, prev, sight.verdict.clone(), sight.looks.clone(), policy, &now, id);
+        if sight.verdict.is_up()
+            && let Some(instance) = sight.facts().and_then(|facts| facts.instance.clone())
+        {
+            state.instance = Some(instance);
+            state.exe = sight.facts().and_then(|facts| facts.main_pid).and_then(process::exe).or(state.exe);
+        }
+        if sight.verdict.is_up() {
+            state.blocked_by = None;
+            state.left_alone = None;
+        }
+        self.state.services.insert(name.clone(), state);
+        if let Some(flip) = &flip {
+            self.flipped(flip);
+        }
+        flip
+    }
+
+    /// Writes a change of status down where people look for it.
+    pub(super) fn flipped(&self, flip: &Flip) {
+        let text = format!("{} -> {}{}", flip.from.word(), flip.to.word(), because(&flip.reason));
+        let incident = self.incident(&flip.service);
+        self.event(Kind::Flip, &flip.service, &incident, &text);
+        let priority = match flip.to {
+            Status::Failed => Priority::Critical,
+            Status::Down | Status::Suspect => Priority::Warning,
+            Status::New | Status::Up => Priority::Notice,
+        };
+        self.journal(priority, &flip.service, &text, &[("MIRACLEMAX_OUTCOME", flip.to.word().to_owned())]);
+    }
+
+    /// The id of the service's open incident, or of the one just closed.
+    pub(super) fn incident(&self, service: &str) -> String {
+        let Some(state) = self.state.services.get(service) else { return String::new() };
+        let open = state.incident.as_ref().map(|incident| incident.id.clone());
+        open.or_else(|| state.last_incident.as_ref().map(|last| last.id.clone())).unwrap_or_default()
+    }
+
+    /// A line in `events.jsonl`. That it cannot be written is said, and costs nothing else.
+    pub(super) fn event(&self, kind: Kind, service: &str, incident: &str, text: &str) {
+        if self.rehearsal {
+            return;
+        }
+        let event = Event {
+            at: self.now().wall,
+            kind,
+            service: service.to_owned(),
+            incident: incident.to_owned(),
+            text: text.to_owned(),
+            fields: BTreeMap::new(),
+        };
+        if let Err(err) = events::append(self.dir, &event) {
+            self.setup.screen.note(&format!("warning: {err:#}"));
+        }
+    }
+
+    /// An entry in the journal, with fields of its own beside service and incident.
+    pub(super) fn journal(&self, priority: Priority, service: &str, text: &str, more: &[(&'static str, String)]) {
+        if self.rehearsal {
+            return;
+        }
+        let message = if service.is_empty() { text.to_owned() } else { format!("{service}: {text}") };
+        let mut fields = vec![("MIRACLEMAX_SERVICE", service.to_owned()), ("MIRACLEMAX_INCIDENT", self.incident(service))];
+        fields.extend(more.iter().cloned());
+        fields.retain(|(_, value)| !value.is_empty());
+        Journal::default().log(&JournalEntry { priority, message, fields });
+    }
+
+    /// Saves; that it cannot be is said, and healing goes on: a full disk must not stop it.
+    pub(super) fn save(&mut self, how: Save) -> bool {
+        if self.rehearsal {
+            return true;
+        }
+        match state::save(self.dir, &self.state, how) {
+            Ok(()) => true,
+            Err(err) => {
+                self.setup.screen.note(&format!("warning: {err:#}"));
+                false
+            }
+        }
+    }
+
+    /// Ends the run: a cycle over every configured service renews the state file, any other keeps its age.
+    pub(super) fn finish(&mut self, command: &str, config: &Config, complete: bool, broken: Option<String>) -> bool {
+        if !complete {
+            return self.save(Save::Partial);
+        }
+        let now = self.now();
+        let count = self.state.cycle.as_ref().map_or(0, |cycle| cycle.count) + 1;
+        self.state.cycle = Some(Cycle {
+            finished: now.stamp(),
+            took_ms: u64::try_from(self.setup.watch.read().as_millis()).unwrap_or(u64::MAX),
+            command: command.to_owned(),
+            count,
+            awake_ms: u64::try_from(clock::monotonic().as_millis()).ok(),
+            services: config.services.iter().map(|service| service.name.clone()).collect(),
+            config_broken: broken,
+            host_line: host::line(),
+        });
+        self.state.services.retain(|name, _| config.services.iter().any(|service| service.name == *name));
+        self.save(Save::Cycle)
+    }
+}
+
+fn because(reason: &str) -> String {
+    if reason.is_empty() { String::new() } else { format!(": {reason}") }
+}

@@ -1,0 +1,103 @@
+//! What `check` and `heal` share of their output: which services, the table or JSON, the exit status.
+
+use anyhow::Result;
+use serde_json::json;
+
+use crate::cli::Format;
+use crate::commands::setup::Setup;
+use crate::commands::telling::Delivered;
+use crate::config::{Config, Service};
+use crate::judge::severity::{Hold, Severity, of_service};
+use crate::model::state::State;
+use crate::model::text::{nearest, plural};
+use crate::model::time::Now;
+use crate::outcome::{Outcome, Refusal};
+use crate::report::services::Shown;
+use crate::report::text::{Row, table};
+
+/// The services of the config, or the named ones; a name that does not exist gets the nearest that does.
+pub(super) fn pick<'c>(config: &'c Config, names: &[String]) -> Result<Vec<&'c Service>> {
+    if names.is_empty() {
+        return Ok(config.services.iter().collect());
+    }
+    let mut picked: Vec<&Service> = Vec::new();
+    for name in names {
+        let Some(service) = config.services.iter().find(|service| service.name == *name) else {
+            return Err(unknown_service(name, config.services.iter().map(|s| s.name.as_str())).into());
+        };
+        if !picked.iter().any(|other| other.name == service.name) {
+            picked.push(service);
+        }
+    }
+    Ok(picked)
+}
+
+/// For a name that is no service.
+pub(super) fn unknown_service<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Refusal {
+    let refusal = Refusal::new(Outcome::Usage, format!("there is no service `{name}`"));
+    match nearest(name, known.clone()) {
+        Some(near) => refusal.hint(format!("did you mean `{near}`?")),
+        None => refusal.hint(format!("the configured services are: {}", known.collect::<Vec<_>>().join(", "))),
+    }
+}
+
+/// The outcome of the worst of them.
+pub(super) fn outcome(state: &State, services: &[&Service]) -> Outcome {
+    let outcomes =
+        services.iter().map(|s| of(of_service(state.services.get(&s.name), s.critical, Hold::None)));
+    outcomes.fold(Outcome::Ok, Outcome::worst)
+}
+
+/// A severity as an outcome.
+pub(super) fn of(severity: Severity) -> Outcome {
+    match severity {
+        Severity::Ok => Outcome::Ok,
+        Severity::Warning => Outcome::Warning,
+        Severity::Critical => Outcome::Critical,
+        Severity::Unknown => Outcome::Unknown,
+    }
+}
+
+/// The services as they stand, worst first.
+pub(super) fn services(
+    state: &State,
+    services: &[&Service],
+    healed: &[String],
+    next: &[(String, String)],
+    now: &Now,
+) -> Vec<Shown> {
+    let mut shown: Vec<Shown> = services
+        .iter()
+        .filter_map(|service| {
+            let known = state.services.get(&service.name)?;
+            let mut shown = Shown::of(&service.name, known, service.critical, healed.contains(&service.name), now);
+            if let Some((_, words)) = next.iter().find(|(name, _)| *name == service.name) {
+                shown.next.clone_from(words);
+            }
+            Some(shown)
+        })
+        .collect();
+    shown.sort_by(|a, b| a.order().cmp(&b.order()));
+    shown
+}
+
+/// Prints them.
+pub(super) fn print(setup: &Setup, shown: &[Shown], format: Format, delivered: &Delivered) -> Result<()> {
+    for (channel, why) in &delivered.refused {
+        setup.screen.note(&format!("warning: {channel} did not accept a notification: {why}"));
+    }
+    let text = match format {
+        Format::Json => format!("{:#}\n", json!({ "services": shown })),
+        Format::Text if shown.is_empty() => "no services are configured\n".to_owned(),
+        Format::Text => {
+            let rows: Vec<Row> = shown.iter().map(|one| one.row(setup.screen.verbose)).collect();
+            let mut text = table(&rows, &setup.screen);
+            if delivered.accepted > 0 {
+                text.push_str(&format!("\n{} sent\n", plural(delivered.accepted, "notification")));
+            }
+            text
+        }
+    };
+    setup.screen.data(&text)?;
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! `status`: what is remembered, and whether that may still be believed. Probes nothing, changes nothing.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use crate::cli::{Format, Status};
+use crate::commands::fresh::{self, Remembered};
+use crate::commands::setup::Setup;
+use crate::commands::shown;
+use crate::judge::severity::{Hold, of_service};
+use crate::model::text::{human_duration, one_line, plural};
+use crate::outcome::Outcome;
+use crate::report::screen::Paint;
+use crate::report::services::Shown;
+use crate::report::text::{Row, table};
+use crate::store::{Dir, outbox};
+use crate::store::events::{self, Kind};
+
+/// Events read back for the heartbeats' last answers.
+const EVENTS: usize = 400;
+
+/// Shows all services, or the named ones in depth.
+pub(super) fn run(setup: &Setup, args: &Status) -> Result<Outcome> {
+    let remembered = fresh::remember(setup, None, None)?;
+    let mut shown = services(setup, args, &remembered)?;
+    shown.sort_by(|a, b| a.order().cmp(&b.order()));
+    let severities = remembered.state.services.iter().filter(|(name, _)| shown.iter().any(|s| s.name == **name));
+    let outcome = severities
+        .map(|(name, state)| shown::of(of_service(Some(state), remembered.critical(name), Hold::None)))
+        .fold(remembered.outcome, Outcome::worst);
+    if setup.screen.quiet && outcome == Outcome::Ok {
+        return Ok(outcome);
+    }
+    let told = Told::of(&remembered);
+    let text = match args.format {
+        Format::Json => format!("{:#}\n", as_json(&remembered, &shown, &told)),
+        Format::Text => as_text(setup, args, &remembered, &shown, &told),
+    };
+    setup.screen.data(&text)?;
+    Ok(outcome)
+}
+
+fn services(setup: &Setup, args: &Status, remembered: &Remembered) -> Result<Vec<Shown>> {
+    let known = &remembered.state.services;
+    for name in &args.services {
+        if !known.contains_key(name) {
+            return Err(shown::unknown_service(name, known.keys().map(String::as_str)).into());
+        }
+    }
+    let wanted = known.iter().filter(|(name, _)| args.services.is_empty() || args.services.contains(name));
+    Ok(wanted.map(|(name, state)| Shown::of(name, state, remembered.critical(name), false, &setup.now)).collect())
+}
+
+/// What is known of heartbeats and notifications.
+struct Told {
+    /// Name, whether the last ping was accepted, and the line to show.
+    heartbeats: Vec<(String, bool, String)>,
+    /// Notifications that no channel has accepted yet: channel, and why.
+    waiting: Vec<(String, String)>,
+}
+
+impl Told {
+    fn of(remembered: &Remembered) -> Self {
+        let Some(dir) = &remembered.dir else { return Self { heartbeats: Vec::new(), waiting: Vec::new() } };
+        Self { heartbeats: heartbeats(dir), waiting: waiting(dir) }
+    }
+}
+
+/// The last ping of each heartbeat, from the events: `ping` takes no lock and so cannot write the state.
+fn heartbeats(dir: &Dir) -> Vec<(String, bool, String)> {
+    let mut last: Vec<(String, bool, String)> = Vec::new();
+    for event in events::recent(dir, EVENTS).into_iter().filter(|event| event.kind == Kind::Ping) {
+        let accepted = event.fields.get("accepted").is_some_and(|accepted| accepted == "true");
+        let line = format!("{} at {}", event.text, event.at.strftime("%Y-%m-%d %H:%M:%SZ"));
+        last.retain(|(name, ..)| *name != event.service);
+        last.push((event.service, accepted, line));
+    }
+    last
+}
+
+fn waiting(dir: &Dir) -> Vec<(String, String)> {
+    let entries = outbox::waiting(dir).entries;
+    let mut waiting = Vec::new();
+    for entry in entries {
+        for (channel, delivery) in &entry.channels {
+            if delivery.accepted.is_none() && !delivery.gone {
+                let what = format!("{} of {}", entry.story.change.word(), entry.story.service);
+                let why = if delivery.answer.is_empty() { "not tried yet" } else { &delivery.answer };
+                waiting.push((channel.clone(), format!("{what}: {why}")));
+            }
+        }
+    }
+    waiting
+}
+
+fn as_json(remembered: &Remembered, shown: &[Shown], told: &Told) -> Value {
+    let heartbeats: Vec<Value> = told
+        .heartbeats
+        .iter()
+        .map(|(name, accepted, last)| json!({"name": name, "accepted": accepted, "last": last}))
+        .collect();
+    let waiting: Vec<Value> =
+        told.waiting.iter().map(|(channel, why)| json!({"channel": channel, "why": why})).collect();
+    json!({
+        "host": remembered.state.host,
+        "fresh": remembered.outcome == Outcome::Ok,
+        "freshness": remembered.words,
+        "cycle": remembered.state.cycle,
+        "services": shown,
+        "heartbeats": heartbeats,
+        "notifications_waiting": waiting,
+    })
+}
+
+fn as_text(setup: &Setup, args: &Status, remembered: &Remembered, shown: &[Shown], told: &Told) -> String {
+    let up = shown.iter().filter(|shown| shown.status == "up").count();
+    let mut out = format!("{}: {} of {} up\n", remembered.host(), up, plural(shown.len(), "service"));
+    let paint = if remembered.outcome == Outcome::Ok { Paint::Dim } else { Paint::Bad };
+    for line in crate::report::text::wrap(&remembered.words, crate::report::text::WIDTH) {
+        out.push_str(&format!("{}\n", setup.screen.paint(paint, &line)));
+    }
+    if let Some(cycle) = remembered.state.cycle.as_ref().filter(|cycle| !cycle.host_line.is_empty()) {
+        out.push_str(&format!("{}\n", one_line(&cycle.host_line, crate::report::text::WIDTH)));
+    }
+    let in_depth = setup.screen.verbose || !args.services.is_empty();
+    let rows: Vec<Row> = shown.iter().map(|shown| in_status(shown, in_depth)).collect();
+    if !rows.is_empty() {
+        out.push('\n');
+        out.push_str(&table(&rows, &setup.screen));
+    }
+    let mut rest: Vec<Row> = Vec::new();
+    for (name, accepted, line) in &told.heartbeats {
+        let (word, paint) = if *accepted { ("heartbeat", Paint::Dim) } else { ("HEARTBEAT", Paint::Bad) };
+        rest.push(Row { word: word.into(), paint, name: one_line(name, 40), details: vec![one_line(line, 300)] });
+    }
+    for (channel, why) in &told.waiting {
+        let details = vec![format!("waits to be accepted: {}", one_line(why, 300))];
+        rest.push(Row { word: "UNSENT".into(), paint: Paint::Warn, name: one_line(channel, 40), details });
+    }
+    if !rest.is_empty() {
+        out.push('\n');
+        out.push_str(&table(&rest, &setup.screen));
+    }
+    out
+}
+
+fn in_status(shown: &Shown, in_depth: bool) -> Row {
+    let mut row = shown.row(in_depth);
+    if shown.status == "up" {
+        let age = human_duration(std::time::Duration::from_secs(shown.for_seconds));
+        row.details.insert(0, format!("for {age}"));
+        if let Some(last) = &shown.last_incident {
+            let by = match &last.healed_by {
+                Some(remedy) => format!("healed by {remedy}"),
+                None => "came back by itself".to_owned(),
+            };
+            let at = last.closed.wall.strftime("%Y-%m-%d %H:%M:%SZ");
+            row.details.push(format!("last down until {at}, {by}: {}", one_line(&last.reason, 200)));
+        }
+    }
+    row
+}

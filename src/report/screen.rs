@@ -1,0 +1,168 @@
+//! Where output goes: data to standard output or a file, the rest to standard error. Never decides what is
+//! said; never fails because a reader went away.
+
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+/// What a word's colour stands for; the word itself says the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paint {
+    /// Works.
+    Good,
+    /// Degraded, waiting, unknown.
+    Warn,
+    /// Down.
+    Bad,
+    /// Beside the point.
+    Dim,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colour {
+    /// When standard output is a terminal that takes it; `NO_COLOR` and `CLICOLOR_FORCE` decide otherwise.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The places output goes to, and how.
+#[derive(Debug)]
+pub struct Screen {
+    colour: bool,
+    /// Print nothing unless something is wrong.
+    pub quiet: bool,
+    /// Say more.
+    pub verbose: bool,
+    output: Option<PathBuf>,
+    terminal: bool,
+}
+
+impl Screen {
+    /// `env` looks up an environment variable.
+    pub fn new(
+        colour: Colour,
+        quiet: bool,
+        verbose: bool,
+        output: Option<PathBuf>,
+        env: impl Fn(&str) -> Option<String>,
+    ) -> Self {
+        let set = |name: &str| env(name).is_some_and(|value| !value.is_empty());
+        let colour = match colour {
+            Colour::Always => true,
+            Colour::Never => false,
+            Colour::Auto if env("CLICOLOR_FORCE").is_some_and(|value| !value.is_empty() && value != "0") => true,
+            Colour::Auto => {
+                output.is_none()
+                    && !set("NO_COLOR")
+                    && env("TERM").is_none_or(|term| term != "dumb")
+                    && io::stdout().is_terminal()
+            }
+        };
+        Self { colour, quiet, verbose, output, terminal: io::stderr().is_terminal() }
+    }
+
+    /// `text` in its colour, or as it is.
+    pub fn paint(&self, paint: Paint, text: &str) -> String {
+        if !self.colour {
+            return text.to_owned();
+        }
+        let code = match paint {
+            Paint::Good => "32",
+            Paint::Warn => "33",
+            Paint::Bad => "1;31",
+            Paint::Dim => "2",
+        };
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    }
+
+    /// Writes the data. A file is written beside its place and renamed, so that a reader never sees half. A
+    /// pipe whose reader has gone is no error.
+    pub fn data(&self, text: &str) -> io::Result<()> {
+        self.clear_progress();
+        match &self.output {
+            Some(path) => replace(path, text),
+            None => match io::stdout().lock().write_all(text.as_bytes()) {
+                Err(err) if err.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+                other => other,
+            },
+        }
+    }
+
+    /// Says something on standard error.
+    pub fn note(&self, text: &str) {
+        self.clear_progress();
+        // Nobody is left to be told when standard error is closed.
+        let _ = writeln!(io::stderr(), "miraclemax: {text}");
+    }
+
+    /// Shows what is going on, on a terminal only and on one line that the next output replaces.
+    pub fn progress(&self, text: &str) {
+        if self.terminal && !self.quiet {
+            let _ = write!(io::stderr(), "\r\u{1b}[K{text}");
+        }
+    }
+
+    fn clear_progress(&self) {
+        if self.terminal && !self.quiet {
+            let _ = write!(io::stderr(), "\r\u{1b}[K");
+        }
+    }
+
+    /// Whether a person is likely to be waiting at a terminal.
+    pub fn interactive(&self) -> bool {
+        self.terminal
+    }
+}
+
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let name = path.file_name().ok_or_else(|| io::Error::other("not a file name"))?;
+    let beside = path.with_file_name(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
+    let written = fs::File::create_new(&beside).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    });
+    let renamed = written.and_then(|()| fs::rename(&beside, path));
+    if renamed.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+    renamed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn screen(colour: Colour, env: &[(&str, &str)]) -> Screen {
+        let output = Some(PathBuf::from("/dev/null"));
+        Screen::new(colour, false, false, output, |name| {
+            env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn colour_is_forced_and_forbidden_as_asked() {
+        for (colour, env, want) in [
+            (Colour::Auto, &[][..], "x"),
+            (Colour::Auto, &[("CLICOLOR_FORCE", "1")][..], "\u{1b}[32mx\u{1b}[0m"),
+            (Colour::Auto, &[("CLICOLOR_FORCE", "0")][..], "x"),
+            (Colour::Always, &[("NO_COLOR", "1")][..], "\u{1b}[32mx\u{1b}[0m"),
+            (Colour::Never, &[("CLICOLOR_FORCE", "1")][..], "x"),
+        ] {
+            assert_eq!(screen(colour, env).paint(Paint::Good, "x"), want, "{colour:?} {env:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole_and_nothing_is_left_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("out.json");
+        fs::write(&path, "old and longer").unwrap();
+        replace(&path, "new").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+}

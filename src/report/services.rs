@@ -1,0 +1,170 @@
+//! Services as `check`, `heal` and `status` show them: one value, as a table row or as JSON with the same
+//! words. Judges nothing.
+
+use serde::Serialize;
+
+use crate::model::incident::{Attempt, Outcome, PastIncident};
+use crate::model::state::{ServiceState, Status};
+use crate::model::text::{human_duration, one_line, plural};
+use crate::model::time::Now;
+use crate::model::verdict::{Look, Verdict};
+use crate::report::screen::Paint;
+use crate::report::text::Row;
+
+/// One service, ready to be shown.
+#[derive(Debug, Clone, Serialize)]
+pub struct Shown {
+    /// Its name.
+    pub name: String,
+    /// `failed`, `down`, `unknown`, `blocked`, `suspect`, `new`, `healed` or `up`.
+    pub status: &'static str,
+    /// Whether its outage is critical.
+    pub critical: bool,
+    /// Since when it has this status.
+    pub since: jiff::Timestamp,
+    /// How long that is, in seconds.
+    pub for_seconds: u64,
+    /// When it was last looked at.
+    pub looked: jiff::Timestamp,
+    /// Why it is not up; empty when it is.
+    pub reason: String,
+    /// The dependency it waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blocked_by: Option<String>,
+    /// Why it is left alone although it is down.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_alone: Option<String>,
+    /// What comes next: `next attempt in 40s`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub next: String,
+    /// The outage that goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incident: Option<String>,
+    /// The attempts of that outage or, after a heal, of the one just closed.
+    pub attempts: Vec<Attempt>,
+    /// The outage before this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_incident: Option<PastIncident>,
+    /// Each probe.
+    pub probes: Vec<Look>,
+}
+
+impl Shown {
+    /// From what is remembered. `healed` is set by the run that healed it.
+    pub fn of(name: &str, state: &ServiceState, critical: bool, healed: bool, now: &Now) -> Self {
+        let incident = state.incident.as_ref().map(|incident| incident.id.clone());
+        let told = incident.clone().or_else(|| healed.then(|| state.last_incident.as_ref().map(|i| i.id.clone()))?);
+        Self {
+            name: name.to_owned(),
+            status: word(state, healed),
+            critical,
+            since: state.since.wall,
+            for_seconds: now.elapsed(&state.since).as_secs(),
+            looked: state.looked.wall,
+            reason: state.verdict.reason().to_owned(),
+            blocked_by: state.blocked_by.clone(),
+            left_alone: state.left_alone.clone(),
+            next: String::new(),
+            attempts: state.attempts.iter().filter(|a| Some(&a.incident) == told.as_ref()).cloned().collect(),
+            incident,
+            last_incident: state.last_incident.clone(),
+            probes: state.looks.clone(),
+        }
+    }
+
+    /// Worst first, then by name.
+    pub fn order(&self) -> (u8, &str) {
+        let rank = match self.status {
+            "failed" => 0,
+            "down" => 1,
+            "unknown" => 2,
+            "blocked" => 3,
+            "suspect" => 4,
+            "new" => 5,
+            "healed" => 6,
+            _ => 7,
+        };
+        (rank + u8::from(!self.critical) * u8::from(rank < 2) * 3, &self.name)
+    }
+
+    /// As a line of the table; every probe and attempt with `verbose`.
+    pub fn row(&self, verbose: bool) -> Row {
+        let age = human_duration(std::time::Duration::from_secs(self.for_seconds));
+        let mut details = Vec::new();
+        match self.status {
+            "up" if self.probes.len() == 1 || verbose => details.push(self.up_detail()),
+            "up" => details.push(plural(self.probes.len(), "probe")),
+            "healed" => details.push(self.healed_detail()),
+            "blocked" => {
+                details.push(format!("waits for {}", self.blocked_by.as_deref().unwrap_or_default()));
+            }
+            "new" => details.push("not looked at yet".into()),
+            _ => details.push(one_line(&self.reason, 400)),
+        }
+        if matches!(self.status, "failed" | "down") {
+            let tried = self.attempts.iter().filter(|a| a.counts()).count();
+            let mut line = format!("for {age}, {}", plural(tried, "attempt"));
+            if !self.critical {
+                line.push_str(", not critical");
+            }
+            if !self.next.is_empty() {
+                line = format!("{line}; {}", self.next);
+            }
+            details.push(line);
+        }
+        if let Some(why) = &self.left_alone {
+            details.push(format!("left alone: {}", one_line(why, 400)));
+        }
+        if verbose {
+            details.extend(self.probes.iter().map(probe_line));
+            details.extend(self.attempts.iter().map(attempt_line));
+        }
+        let word = if matches!(self.status, "up" | "healed" | "new") { self.status.into() } else { self.status.to_uppercase() };
+        Row { word, paint: self.paint(), name: one_line(&self.name, 60), details }
+    }
+
+    fn paint(&self) -> Paint {
+        match self.status {
+            "up" | "healed" => Paint::Good,
+            "failed" | "down" if self.critical => Paint::Bad,
+            "new" => Paint::Dim,
+            _ => Paint::Warn,
+        }
+    }
+
+    fn up_detail(&self) -> String {
+        self.probes.first().map_or_else(String::new, |look| one_line(&look.detail, 200))
+    }
+
+    fn healed_detail(&self) -> String {
+        let Some(attempt) = self.attempts.last() else { return "came back by itself".into() };
+        let did = attempt.did.join(", ");
+        format!("{} in {}, verified by {}", one_line(&did, 200), human_duration(attempt.took), plural(self.probes.len(), "probe"))
+    }
+}
+
+fn word(state: &ServiceState, healed: bool) -> &'static str {
+    match (&state.verdict, &state.blocked_by, state.status) {
+        (Verdict::Unknown(_), _, _) => "unknown",
+        (_, Some(_), Status::Down | Status::Suspect) => "blocked",
+        (_, _, Status::Up) if healed => "healed",
+        (_, _, status) => status.word(),
+    }
+}
+
+fn probe_line(look: &Look) -> String {
+    let said = if look.verdict.is_up() { look.detail.as_str() } else { look.verdict.reason() };
+    let text = format!("{}: {} ({})", look.probe, look.verdict.word(), human_duration(look.took));
+    if said.is_empty() { text } else { format!("{text} {}", one_line(said, 200)) }
+}
+
+fn attempt_line(attempt: &Attempt) -> String {
+    let did = if attempt.did.is_empty() { attempt.remedy.clone() } else { attempt.did.join(", ") };
+    let came_to = match &attempt.outcome {
+        Some(Outcome::Healed) => "healed".into(),
+        Some(Outcome::StillDown(why)) => format!("still down: {}", one_line(why, 200)),
+        Some(Outcome::Refused(why)) => format!("not done: {}", one_line(why, 200)),
+        None => "the run ended before its outcome was known".into(),
+    };
+    format!("{}: {} ({})", one_line(&did, 200), came_to, human_duration(attempt.took))
+}

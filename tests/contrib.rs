@@ -1,0 +1,74 @@
+//! What is shipped beside the program must work: every example config loads, every job calls what exists.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use miraclemax::cli::Cli;
+use miraclemax::config::{self, Source};
+
+fn contrib() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("contrib")
+}
+
+fn files(dir: &str) -> Vec<(PathBuf, String)> {
+    let mut files: Vec<_> = fs::read_dir(contrib().join(dir)).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files.into_iter().map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
+}
+
+/// The command line parses as the program's own.
+fn is_understood(line: &str, of: &Path) {
+    let words: Vec<&str> = line.split_whitespace().map(|word| word.trim_matches('"')).collect();
+    Cli::try_parse_from(&words).unwrap_or_else(|err| panic!("{}: {line}: {err}", of.display()));
+}
+
+#[test]
+fn every_example_config_loads() {
+    let examples = files("examples");
+    assert!(examples.len() >= 5, "only {} examples", examples.len());
+    for (path, text) in examples {
+        let sources = [Source { path: path.clone(), text }];
+        let config = config::parse(&sources).unwrap_or_else(|problems| panic!("{problems}"));
+        assert!(!config.services.is_empty(), "{}", path.display());
+    }
+}
+
+#[test]
+fn cron_jobs_call_what_exists_and_cron_would_run_them() {
+    let mut jobs = 0;
+    for (path, text) in files("cron.d") {
+        assert!(!path.file_name().unwrap().to_string_lossy().contains('.'), "cron passes over names with a dot");
+        assert!(text.ends_with('\n'), "cron passes over a last line without a newline");
+        for line in text.lines().filter(|line| line.contains(" root  ")) {
+            let command = line.split(" root  ").nth(1).unwrap();
+            is_understood(command, &path);
+            jobs += 1;
+        }
+    }
+    assert_eq!(jobs, 3);
+}
+
+#[test]
+fn systemd_units_and_launchd_jobs_call_what_exists() {
+    let mut jobs = 0;
+    for (path, text) in files("systemd") {
+        for line in text.lines().filter_map(|line| line.strip_prefix("ExecStart=")) {
+            is_understood(line, &path);
+            jobs += 1;
+        }
+        if path.extension().is_some_and(|ext| ext == "timer") {
+            assert!(path.with_extension("service").exists(), "{} has no service", path.display());
+        }
+    }
+    for (path, text) in files("launchd") {
+        let inside = text.split("<array>").nth(1).unwrap().split("</array>").next().unwrap();
+        let words: Vec<&str> =
+            inside.split("<string>").skip(1).map(|word| word.split("</string>").next().unwrap()).collect();
+        is_understood(&words.join(" "), &path);
+        let label = path.file_stem().unwrap().to_string_lossy().into_owned();
+        assert!(text.contains(&format!("<string>{label}</string>")), "{label}");
+        jobs += 1;
+    }
+    assert_eq!(jobs, 4);
+}
