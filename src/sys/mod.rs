@@ -10,6 +10,7 @@ pub mod http;
 pub mod journal_read;
 pub mod process;
 pub mod secret;
+pub mod signal;
 pub mod sockets;
 pub mod why;
 pub mod xmlrpc;
