@@ -129,6 +129,9 @@ fn stale<'h>(
         match whose(holder, side) {
             Whose::Present => {}
             Whose::Stale(proof) => stale.push((holder, proof)),
+            Whose::Untouchable(why) => {
+                return Err(format!("port {port} is held by {}: {why}", described(holder)));
+            }
             Whose::Foreign(why) => {
                 let typed = match holder.unit.as_ref().filter(|unit| unit.ends_with(".service")) {
                     Some(unit) => format!("systemctl stop {unit}"),

@@ -70,13 +70,15 @@ pub(crate) enum Whose {
     Stale(String),
     /// Somebody else's, or not proven; why.
     Foreign(String),
+    /// Not to be ended by anybody, nor another service's; why.
+    Untouchable(String),
 }
 
 /// Judges one holder.
 pub(crate) fn whose(holder: &Holder, side: &Side<'_>) -> Whose {
     let claims = side.claims;
     if let Some(why) = untouchable(holder, side) {
-        return Whose::Foreign(why);
+        return Whose::Untouchable(why);
     }
     if holder.ancestry.iter().any(|pid| claims.present.contains(pid)) {
         return Whose::Present;
@@ -254,7 +256,7 @@ mod tests {
             Holder { exe: Some("/lib/systemd/systemd".into()), ..copy.clone() },
             Holder { unit: Some("db.service".into()), ..copy.clone() },
         ] {
-            assert!(matches!(judge(&holder, &claims()), Whose::Foreign(_)), "{holder:?}");
+            assert!(matches!(judge(&holder, &claims()), Whose::Untouchable(_)), "{holder:?}");
         }
     }
 
@@ -304,7 +306,7 @@ mod tests {
         };
         assert!(matches!(judge(&copy, &claims), Whose::Stale(_)));
         let neighbour = Holder { ancestry: vec![700, 650, 1], ..copy.clone() };
-        assert!(matches!(judge(&neighbour, &claims), Whose::Foreign(_)));
+        assert!(matches!(judge(&neighbour, &claims), Whose::Untouchable(_)));
         let other = Holder { exe: Some("/opt/other".into()), ..copy };
         assert!(matches!(judge(&other, &claims), Whose::Foreign(_)));
     }
