@@ -1,6 +1,7 @@
 //! How the config says who runs a service, and under which names it may be known. Asks nobody.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 
 use crate::manager::command::Commands;
 use crate::manager::reach::Reach;
@@ -105,10 +106,10 @@ pub fn candidates(choice: &Choice, service: &str, reach: &Reach) -> Vec<UnitName
 
 /// Which of the candidates runs it: the first that is known and may be touched, else the first that is known.
 /// What could not be asked counts only where nothing else knows the service.
-pub fn settle(
+pub fn settle<S: BuildHasher>(
     choice: &Choice,
     service: &str,
-    shown: &HashMap<UnitName, Found>,
+    shown: &HashMap<UnitName, Found, S>,
     reach: &Reach,
 ) -> Settled {
     if let Choice::Commands(commands) = choice {

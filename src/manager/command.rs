@@ -100,8 +100,8 @@ enum Need {
 mod tests {
     use super::*;
 
-    fn argv(script: &str) -> Option<Vec<String>> {
-        Some(["sh", "-c", script].map(String::from).into())
+    fn argv(script: &str) -> Vec<String> {
+        ["sh", "-c", script].map(String::from).into()
     }
 
     const LIMIT: Duration = Duration::from_secs(10);
@@ -111,7 +111,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mark = dir.path().join("started");
         let commands = Commands {
-            stop: argv("echo not running >&2; exit 1"),
+            stop: Some(argv("echo not running >&2; exit 1")),
             start: argv(&format!("touch {}", mark.display())),
             ..Commands::default()
         };
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn restart_is_preferred_and_a_program_that_is_not_there_is_refused() {
         let commands = Commands {
-            start: argv("exit 9"),
+            start: Some(argv("exit 9")),
             restart: Some(vec!["/no/such/restart".into()]),
             ..Commands::default()
         };
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn one_that_never_ends_is_killed_and_was_an_attempt() {
-        let commands = Commands { restart: argv("sleep 60"), ..Commands::default() };
+        let commands = Commands { restart: Some(argv("sleep 60")), ..Commands::default() };
         let acted = commands.restart(Duration::from_millis(100));
         assert_eq!((acted.did.len(), acted.result.clone()), (1, Ok(())));
         assert!(acted.said[0].contains("no answer within"), "{acted:?}");
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn nothing_to_start_it_with_is_refused() {
-        let acted = Commands { stop: argv("true"), ..Commands::default() }.restart(LIMIT);
+        let acted = Commands { stop: Some(argv("true")), ..Commands::default() }.restart(LIMIT);
         assert!(acted.did.is_empty() && acted.result.is_err());
     }
 }

@@ -3,6 +3,7 @@
 
 mod acted;
 mod choice;
+mod claims;
 pub mod command;
 mod reach;
 mod runner;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 pub use acted::{Acted, Refusal};
 pub use choice::{Choice, Settled, candidates, settle};
+pub use claims::{Claims, Program, plain};
 pub use reach::Reach;
 pub use runner::Runner;
 

@@ -4,13 +4,14 @@
 use std::path::{Path, PathBuf};
 
 use crate::manager::supervisord::server::{self, Server};
+use crate::sys::process::user_name;
 
 /// What there is to ask, and who is asking.
 #[derive(Debug, Clone)]
 pub struct Reach {
     /// The effective user is root.
     pub root: bool,
-    /// The user's name, for messages; the number where the environment has no name.
+    /// The user's name, for messages; the number where the host's own list has no name.
     pub user: String,
     /// The host was booted with systemd (`sd_booted(3)`: `/run/systemd/system` is a directory).
     pub systemd: bool,
@@ -35,9 +36,7 @@ impl Reach {
         );
         Self {
             root: uid == 0,
-            user: variable("LOGNAME")
-                .or_else(|| variable("USER"))
-                .unwrap_or_else(|| uid.to_string()),
+            user: user_name(uid),
             systemd: Path::new("/run/systemd/system").is_dir(),
             user_systemd: runtime_dir
                 .as_ref()

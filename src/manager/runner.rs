@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::manager::acted::Acted;
+use crate::manager::claims::Claims;
 use crate::manager::command::Commands;
 use crate::manager::reach::Reach;
 use crate::manager::{show, supervisord, systemd};
@@ -63,6 +64,17 @@ impl Runner {
             (ManagerKind::Supervisord, _) => supervisord::act::restart(&self.unit, reach, limit),
             (ManagerKind::Command, Some(commands)) => commands.restart(limit),
             (ManagerKind::Command, None) => Acted::refused("no command is configured"),
+        }
+    }
+
+    /// By what its processes can be known. Nothing where its manager does not answer, and with plain commands.
+    pub fn claims(&self, reach: &Reach, limit: Duration) -> Claims {
+        match self.kind {
+            ManagerKind::Systemd | ManagerKind::SystemdUser => {
+                systemd::claims::claims(self.kind, &self.unit, reach, limit)
+            }
+            ManagerKind::Supervisord => supervisord::claims::claims(&self.unit, reach, limit),
+            ManagerKind::Command => Claims::default(),
         }
     }
 

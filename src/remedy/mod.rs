@@ -1,4 +1,17 @@
-//! What can be tried. One file a strategy: what it does, when it refuses, its tests.
+//! What can be tried. One file a strategy: what it does, when it refuses, its tests. Whether it helped is not
+//! theirs to say: the probes do.
+
+mod config_validation;
+pub mod known_good;
+mod patient;
+mod port_conflict;
+mod service_restart;
+
+use std::time::Duration;
+
+pub use patient::Patient;
+
+use crate::manager::{Acted, Reach};
 
 /// A healing strategy, as written in `healing_strategies`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,5 +39,15 @@ impl Strategy {
             Self::PortConflict => "port_conflict",
             Self::ConfigValidation => "config_validation",
         }
+    }
+}
+
+/// Applies one strategy once. Comes back by `limit`, give or take a few seconds. [`Acted::result`] is an error
+/// when it was not done: nothing to do it to, no right, or not safe; that costs no budget.
+pub fn apply(strategy: Strategy, patient: &Patient<'_>, reach: &Reach, limit: Duration) -> Acted {
+    match strategy {
+        Strategy::ServiceRestart => service_restart::apply(patient, reach, limit),
+        Strategy::PortConflict => port_conflict::apply(patient, reach, limit),
+        Strategy::ConfigValidation => config_validation::apply(patient, reach, limit),
     }
 }

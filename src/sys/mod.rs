@@ -13,6 +13,7 @@ pub mod mail;
 pub mod journal_read;
 pub mod process;
 pub mod secret;
+pub mod signal;
 pub mod sockets;
 pub mod why;
 pub mod xmlrpc;

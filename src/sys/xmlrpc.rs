@@ -129,7 +129,7 @@ fn written(method: &str, params: &[Value]) -> String {
                 Value::Text(text) => format!("<string>{}</string>", escaped(text)),
                 Value::List(_) | Value::Struct(_) | Value::Other => "<nil/>".to_owned(),
             };
-            format!("<param><value>{value}</value></param>")
+            ["<param><value>", &value, "</value></param>"].concat()
         })
         .collect();
     format!(

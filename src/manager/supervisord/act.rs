@@ -65,12 +65,17 @@ fn one(process: &Process, server: &Server, deadline: Deadline, mut acted: Acted)
         }
         match stopped(&name, server, deadline) {
             Ok(true) => {}
+            // Not refused: something was done, and it counts. A later run finds it stopped, and starts it.
             Ok(false) => {
-                return acted.refuse(format!(
-                    "`{name}` does not stop; supervisord kills it after its `stopwaitsecs`"
+                acted.said.push(format!(
+                    "`{name}` has not stopped yet; supervisord kills it after its `stopwaitsecs`"
                 ));
+                return acted;
             }
-            Err(failure) => return failed(acted, &name, server, &failure),
+            Err(failure) => {
+                acted.said.push(format!("supervisord stopped answering: {failure}"));
+                return acted;
+            }
         }
     }
     acted.did.push(typed(&["start", &name], Some(server)));

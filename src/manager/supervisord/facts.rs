@@ -14,7 +14,7 @@ pub(crate) struct Process {
     /// None for a state that is none of supervisord's (`UNKNOWN` is its own bug).
     pub(crate) state: Option<UnitState>,
     pub(crate) statename: String,
-    pid: Option<u32>,
+    pub(crate) pid: Option<u32>,
     start: i64,
     stop: i64,
     now: i64,

@@ -1,6 +1,7 @@
 //! supervisord over XML-RPC: how it is asked. `supervisorctl` is never started: it costs a Python a call.
 
 pub(crate) mod act;
+pub(crate) mod claims;
 pub(crate) mod facts;
 pub mod server;
 
@@ -26,12 +27,12 @@ pub(crate) fn program_name(text: &str) -> Result<String, String> {
 
 /// A `supervisorctl` as a person would type it.
 pub(crate) fn typed(args: &[&str], server: Option<&Server>) -> String {
-    let mut argv = vec!["supervisorctl"];
+    let mut words = vec!["supervisorctl"];
     if let Some(server) = server.filter(|server| !server.usual) {
-        argv.extend(["-s", &server.address]);
+        words.extend(["-s", &server.address]);
     }
-    argv.extend(args);
-    shown(&argv.into_iter().map(str::to_owned).collect::<Vec<_>>())
+    words.extend(args);
+    shown(&words.into_iter().map(str::to_owned).collect::<Vec<_>>())
 }
 
 /// One call.

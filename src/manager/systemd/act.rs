@@ -126,6 +126,7 @@ fn judged(mut acted: Acted, unit: &str, reach: &Reach, output: &Output) -> Acted
             acted.said.push(first);
             acted
         }
+        Ended::Exited(_) if !first.is_empty() => acted.refuse(format!("systemctl: {first}")),
         _ => acted.refuse(format!("systemctl: {}", output.reason())),
     }
 }

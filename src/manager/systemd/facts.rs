@@ -94,14 +94,10 @@ impl Block<'_> {
     fn words(&self, result: Option<&str>) -> String {
         let (active, sub) = (self.text("ActiveState"), self.text("SubState"));
         let load = self.text("LoadState");
-        let mut words = if active == sub { active.to_owned() } else { format!("{active} ({sub})") };
-        if let Some(result) = result {
-            words.push_str(&format!(" (Result: {result})"));
-        }
-        if load != "loaded" {
-            words.push_str(&format!(", {load}"));
-        }
-        one_line(&words, 200)
+        let words = if active == sub { active.to_owned() } else { format!("{active} ({sub})") };
+        let result = result.map_or_else(String::new, |result| format!(" (Result: {result})"));
+        let load = if load == "loaded" { String::new() } else { format!(", {load}") };
+        one_line(&format!("{words}{result}{load}"), 200)
     }
 
     /// Disabled counts only where nothing else wants the unit: another unit, a socket, a timer. Of a template's

@@ -2,6 +2,7 @@
 //! lets it ask for a password, never starts `systemctl` on a host that was not booted with systemd.
 
 pub(crate) mod act;
+pub(crate) mod claims;
 pub(crate) mod facts;
 
 use std::collections::HashMap;
@@ -89,14 +90,14 @@ pub(crate) fn systemctl(
     reach: &Reach,
     limit: Duration,
 ) -> Command {
-    let mut argv = vec!["systemctl", "--no-pager", "--no-ask-password"];
+    let mut words = vec!["systemctl", "--no-pager", "--no-ask-password"];
     if manager == ManagerKind::SystemdUser {
-        argv.push("--user");
+        words.push("--user");
     }
-    argv.extend(args);
-    argv.push("--");
-    argv.extend(units);
-    user_bus(manager, reach, Command::new(argv, limit).keep(ANSWER).env("LC_ALL", "C.UTF-8"))
+    words.extend(args);
+    words.push("--");
+    words.extend(units);
+    user_bus(manager, reach, Command::new(words, limit).keep(ANSWER).env("LC_ALL", "C.UTF-8"))
 }
 
 /// cron leaves out what says where the user's manager is.
@@ -118,8 +119,9 @@ fn user_bus(manager: ManagerKind, reach: &Reach, mut command: Command) -> Comman
 /// Why this systemd cannot be there at all, known without starting a process.
 pub(crate) fn absent(manager: ManagerKind, reach: &Reach) -> Option<String> {
     match manager {
-        ManagerKind::Systemd if !reach.systemd => Some("no systemd on this host".into()),
-        ManagerKind::SystemdUser if !reach.systemd => Some("no systemd on this host".into()),
+        ManagerKind::Systemd | ManagerKind::SystemdUser if !reach.systemd => {
+            Some("no systemd on this host".into())
+        }
         ManagerKind::SystemdUser if !reach.user_systemd => Some(format!(
             "no user manager runs for {}; `loginctl enable-linger {}` keeps one running",
             reach.user, reach.user
