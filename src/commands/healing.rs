@@ -169,7 +169,7 @@ impl<'a, 'm> Healing<'a, 'm> {
         self.memory.event(Kind::AttemptBegun, name, incident, strategy.word());
         self.eye.screen.progress(&format!("healing {name}: {}", strategy.word()));
         case.watch = Stopwatch::start();
-        let known_good = telling::known_good_dir(self.memory.dir, name);
+        let known_good = self.memory.dir.known_good(name);
         let now = self.memory.now();
         let exe = self.memory.state.services.get(name).and_then(|state| state.exe.clone());
         let managed = self.managed_units(name);

@@ -25,7 +25,7 @@ use crate::report::email::{self, Late};
 use crate::store::Dir;
 use crate::store::events::Kind;
 use crate::store::outbox::{self, Delivery, Entry, Pending, Recorded};
-use crate::store::{incidents, last_good, names};
+use crate::store::{incidents, last_good};
 use crate::sys::clock::Deadline;
 
 /// Bound on all deliveries of a run together, whatever is left of the run itself.
@@ -207,17 +207,12 @@ fn told(memory: &mut Memory, story: &Story) {
     }
 }
 
-/// Where a service's known good config files are. The name is made safe by keeping only what can be in one.
-pub(super) fn known_good_dir(dir: &Dir, service: &str) -> PathBuf {
-    dir.path().join("known-good").join(names::safe(service))
-}
-
 /// Copies the config files of a service that is up, so that they can be put back when an edit breaks it.
 pub(super) fn keep_known_good(memory: &Memory, service: &Service) {
     if service.config_files.is_empty() {
         return;
     }
-    let dir = known_good_dir(memory.dir, &service.name);
+    let dir = memory.dir.known_good(&service.name);
     if let Err(err) = known_good::keep(&service.config_files, &dir) {
         memory.event(Kind::State, &service.name, "", &format!("known good config was not kept: {err:#}"));
     }

@@ -10,7 +10,7 @@ use crate::manager::supervisord::server::Server;
 use crate::manager::supervisord::{all, ask, typed};
 use crate::model::text::one_line;
 use crate::model::unit::UnitState;
-use crate::sys::clock::Deadline;
+use crate::sys::clock::{self, Deadline};
 use crate::sys::xmlrpc::{Failure, Value};
 
 /// How often it is asked whether a program has stopped.
