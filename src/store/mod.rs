@@ -1,1 +1,21 @@
-//! store.
+//! The state directory: what is remembered between runs, and who is at work in it. Every file is replaced as
+//! a whole or appended to line by line, so that a run killed at any moment costs at most its last step.
+//! Decides nothing and sends nothing.
+
+pub mod dir;
+pub mod events;
+pub mod incidents;
+pub mod last_good;
+pub mod lock;
+pub mod outbox;
+pub mod read;
+pub mod state;
+
+mod atomic;
+mod bounded;
+mod names;
+#[cfg(test)]
+mod testing;
+
+pub use dir::Dir;
+pub use read::Unreadable;

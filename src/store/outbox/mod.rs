@@ -1,0 +1,15 @@
+//! Notifications, recorded before they are sent, so that neither a killed run nor a mail server that hangs
+//! loses one, and no story is told twice. Sends nothing itself.
+//!
+//! `outbox/ID.json` waits; `outbox/done/ID.json` is what stays of one that was delivered or given up on.
+
+mod entry;
+mod files;
+mod pending;
+mod record;
+#[cfg(test)]
+mod testing;
+
+pub use entry::{Delivery, Done, Entry, id};
+pub use pending::{Pending, Turn, pending, take_turn, waiting};
+pub use record::{Recorded, done, record, update};

@@ -1,0 +1,51 @@
+//! What the tests of the outbox share.
+
+use std::time::Duration;
+
+use super::{Delivery, Entry};
+use crate::model::story::{Change, Evidence, Story};
+use crate::store::Dir;
+use crate::store::testing::now;
+
+pub(super) fn dir() -> (tempfile::TempDir, Dir) {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = Dir::create(&temp.path().join("s")).unwrap();
+    (temp, dir)
+}
+
+pub(super) fn story(incident: &str) -> Story {
+    Story {
+        change: Change::Failed,
+        name: "MiracleMax".into(),
+        host: "h".into(),
+        service: "../web".into(),
+        domain: None,
+        port: Some(8080),
+        critical: true,
+        incident: incident.into(),
+        at: now(0).wall,
+        opened: now(0).wall,
+        reason: "exited".into(),
+        lasted: Duration::from_secs(3),
+        attempts: Vec::new(),
+        verified: Vec::new(),
+        stable_for: Duration::ZERO,
+        new_instance: false,
+        evidence: Evidence::default(),
+        manager: None,
+        unit: None,
+        next: String::new(),
+        problems: Vec::new(),
+    }
+}
+
+pub(super) fn entry(incident: &str, secs: u64) -> Entry {
+    Entry::new(story(incident), 0, now(secs).stamp(), ["mail", "chat"])
+}
+
+pub(super) fn accept(entry: &mut Entry, channel: &str) {
+    let at = Some(now(9).wall);
+    let taken =
+        Delivery { attempted: 1, last: at, accepted: at, answer: "250".into(), gone: false };
+    entry.channels.insert(channel.into(), taken);
+}
