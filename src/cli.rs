@@ -16,7 +16,13 @@ use crate::model::fields::parse_duration;
 /// Called by the name miraclemax-status, miraclemax-heartbeat or miraclemax-self-heal (links to this
 /// program), it runs `status`, `ping` or `heal`.
 #[derive(Debug, Parser)]
-#[command(name = "miraclemax", version, propagate_version = true, disable_help_subcommand = true, max_term_width = 80)]
+#[command(
+    name = "miraclemax",
+    version,
+    propagate_version = true,
+    disable_help_subcommand = true,
+    max_term_width = 80
+)]
 #[command(after_help = "Exit status: 0 ok, 1 warning, 2 critical, 3 unknown, 64 wrong usage, \
 75 another run holds the lock, 78 wrong configuration.")]
 pub struct Cli {

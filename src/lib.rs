@@ -29,8 +29,11 @@ use crate::model::time::Now;
 use crate::outcome::{Outcome, Refusal};
 
 /// Names by which links to the binary run one command, as the scripts of old call them.
-const NAMES: [(&str, &str); 3] =
-    [("miraclemax-status", "status"), ("miraclemax-heartbeat", "ping"), ("miraclemax-self-heal", "heal")];
+const NAMES: [(&str, &str); 3] = [
+    ("miraclemax-status", "status"),
+    ("miraclemax-heartbeat", "ping"),
+    ("miraclemax-self-heal", "heal"),
+];
 
 /// Runs one command line to its end and says with which status to exit.
 pub fn run(args: impl IntoIterator<Item = OsString>, now: Now) -> ExitCode {
@@ -45,7 +48,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>, now: Now) -> ExitCode {
 fn with_command(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut args: Vec<OsString> = args.into_iter().collect();
     let name = args.first().and_then(|first| Path::new(first).file_name()).map(OsString::from);
-    if let Some((_, command)) = NAMES.iter().find(|(link, _)| name.as_deref() == Some(link.as_ref())) {
+    if let Some((_, command)) =
+        NAMES.iter().find(|(link, _)| name.as_deref() == Some(link.as_ref()))
+    {
         args.insert(1, OsString::from(*command));
     }
     args
@@ -74,13 +79,19 @@ mod tests {
     #[test]
     fn a_link_runs_the_command_it_is_named_after() {
         for (args, want) in [
-            (vec!["/usr/local/bin/miraclemax-status", "web"], vec!["/usr/local/bin/miraclemax-status", "status", "web"]),
+            (
+                vec!["/usr/local/bin/miraclemax-status", "web"],
+                vec!["/usr/local/bin/miraclemax-status", "status", "web"],
+            ),
             (vec!["miraclemax-heartbeat"], vec!["miraclemax-heartbeat", "ping"]),
             (vec!["miraclemax", "status"], vec!["miraclemax", "status"]),
             (vec![], vec![]),
         ] {
             let args = args.into_iter().map(OsString::from);
-            assert_eq!(with_command(args), want.into_iter().map(OsString::from).collect::<Vec<_>>());
+            assert_eq!(
+                with_command(args),
+                want.into_iter().map(OsString::from).collect::<Vec<_>>()
+            );
         }
     }
 }

@@ -105,9 +105,12 @@ mod tests {
     #[test]
     fn the_worst_of_several_is_critical_then_unknown_then_warning() {
         use Outcome::{Config, Critical, Ok, Unknown, Warning};
-        for (one, other, want) in
-            [(Ok, Warning, Warning), (Unknown, Warning, Unknown), (Unknown, Critical, Critical), (Critical, Config, Config)]
-        {
+        for (one, other, want) in [
+            (Ok, Warning, Warning),
+            (Unknown, Warning, Unknown),
+            (Unknown, Critical, Critical),
+            (Critical, Config, Config),
+        ] {
             assert_eq!(one.worst(other), want);
             assert_eq!(other.worst(one), want);
         }

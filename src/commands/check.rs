@@ -9,8 +9,8 @@ use crate::cli::{Check, Format};
 use crate::commands::cycle::Eye;
 use crate::commands::memory::Memory;
 use crate::commands::setup::{Configured, Setup};
-use crate::commands::telling::{self, Delivered};
 use crate::commands::shown;
+use crate::commands::telling::{self, Delivered};
 use crate::config;
 use crate::manager::Reach;
 use crate::model::policy::Policy;
@@ -43,8 +43,13 @@ pub(super) fn run(setup: &Setup, args: &Check) -> Result<Outcome> {
         }
         None if args.what.is_empty() => on_the_spot(setup, args, &HOST.map(String::from)),
         None => {
-            let refusal = Refusal::new(Outcome::Usage, format!("there is no service `{}`: nothing is configured", args.what[0]));
-            Err(refusal.hint("give a probe such as `systemd:nginx`, `process:nginx` or `tcp:localhost:80`").into())
+            let refusal = Refusal::new(
+                Outcome::Usage,
+                format!("there is no service `{}`: nothing is configured", args.what[0]),
+            );
+            Err(refusal
+                .hint("give a probe such as `systemd:nginx`, `process:nginx` or `tcp:localhost:80`")
+                .into())
         }
     }
 }
@@ -73,13 +78,24 @@ fn services(setup: &Setup, args: &Check, configured: &Configured) -> Result<Outc
     let sights = eye.look(&services);
     let mut stories = Vec::new();
     for sight in &sights {
-        let before = memory.state.services.get(&sight.service.name).and_then(|state| state.incident.clone());
+        let before =
+            memory.state.services.get(&sight.service.name).and_then(|state| state.incident.clone());
         let flip = memory.observe(sight, &sight.service.policy);
         stories.extend(telling::closed(&memory, config, sight, before, flip.as_ref()));
-        let incident = memory.state.services.get(&sight.service.name).and_then(|state| state.incident.clone());
-        if let (true, Some(Status::Down), Some(incident)) = (args.notify, flip.map(|flip| flip.to), incident) {
+        let incident =
+            memory.state.services.get(&sight.service.name).and_then(|state| state.incident.clone());
+        if let (true, Some(Status::Down), Some(incident)) =
+            (args.notify, flip.map(|flip| flip.to), incident)
+        {
             telling::keep_evidence(&memory, &reach, sight, &incident.id, deadline);
-            stories.push(telling::story(&memory, config, sight.service, sight, &incident, Change::Down));
+            stories.push(telling::story(
+                &memory,
+                config,
+                sight.service,
+                sight,
+                &incident,
+                Change::Down,
+            ));
         }
     }
     if configured.broken.is_none() {
@@ -88,7 +104,8 @@ fn services(setup: &Setup, args: &Check, configured: &Configured) -> Result<Outc
     stories.extend(telling::config_story(&mut memory, configured));
     telling::record(&mut memory, config, &stories);
     let complete = services.len() == config.services.len();
-    let broken = configured.broken.as_ref().and_then(|problems| problems.0.first()).map(ToString::to_string);
+    let broken =
+        configured.broken.as_ref().and_then(|problems| problems.0.first()).map(ToString::to_string);
     let saved = memory.finish("check", config, complete, broken);
     let delivered = if args.notify || !stories.is_empty() {
         telling::deliver(&memory, config, deadline)

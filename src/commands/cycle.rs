@@ -44,7 +44,12 @@ pub(super) struct Eye<'a> {
 
 impl<'a> Eye<'a> {
     /// As the config says.
-    pub(super) fn new(config: &Config, reach: &'a Reach, deadline: Deadline, screen: &'a Screen) -> Self {
+    pub(super) fn new(
+        config: &Config,
+        reach: &'a Reach,
+        deadline: Deadline,
+        screen: &'a Screen,
+    ) -> Self {
         Self { reach, jobs: config.jobs, deadline, screen }
     }
 
@@ -69,8 +74,10 @@ impl<'a> Eye<'a> {
     /// Looks at all of them once.
     pub(super) fn once<'c>(&self, services: &[&'c Service]) -> Vec<Sight<'c>> {
         let units = self.units(services);
-        let settled: Vec<Settled> =
-            services.iter().map(|s| manager::settle(&s.manager, &s.name, &units, self.reach)).collect();
+        let settled: Vec<Settled> = services
+            .iter()
+            .map(|s| manager::settle(&s.manager, &s.name, &units, self.reach))
+            .collect();
         let mut asks = Vec::new();
         let mut counts = Vec::new();
         for (service, settled) in services.iter().zip(&settled) {
@@ -87,7 +94,9 @@ impl<'a> Eye<'a> {
             .map(|((&service, settled), count)| {
                 let looks: Vec<Look> = looks.by_ref().take(count).collect();
                 let verdict = match (&settled.found, looks.is_empty()) {
-                    (Found::Nowhere(why) | Found::Unknown(why), true) => Verdict::Unknown(why.clone()),
+                    (Found::Nowhere(why) | Found::Unknown(why), true) => {
+                        Verdict::Unknown(why.clone())
+                    }
                     _ => Verdict::of_all(looks.iter().map(|look| &look.verdict)),
                 };
                 Sight { service, settled, looks, verdict }
@@ -128,7 +137,11 @@ impl<'a> Eye<'a> {
 /// What is asked of a service: its own probes, and its unit when a manager knows it.
 fn probes_of(service: &Service, settled: &Settled) -> Vec<Probe> {
     let mut probes = service.probes.clone();
-    if let Some(unit) = settled.runner.as_ref().map(|runner| UnitName { manager: runner.kind, unit: runner.unit.clone() }).filter(|unit| unit.manager != ManagerKind::Command)
+    if let Some(unit) = settled
+        .runner
+        .as_ref()
+        .map(|runner| UnitName { manager: runner.kind, unit: runner.unit.clone() })
+        .filter(|unit| unit.manager != ManagerKind::Command)
         && !probes.iter().any(|probe| probe.unit() == Some(&unit))
     {
         probes.insert(0, Probe::implied_unit(&unit));

@@ -42,7 +42,11 @@ pub(super) fn run(setup: &Setup) -> Result<Outcome> {
     ground.clear();
     match played {
         Ok(healed) => {
-            timeline.line("passed", Paint::Good, &format!("found, healed and verified in {}", human_duration(healed)))?;
+            timeline.line(
+                "passed",
+                Paint::Good,
+                &format!("found, healed and verified in {}", human_duration(healed)),
+            )?;
             Ok(Outcome::Ok)
         }
         Err(err) => {
@@ -120,7 +124,11 @@ impl<'a> Ground<'a> {
             Host::User => format!("transient unit {} of the user's systemd", self.unit),
             Host::Nobody => "plain start and stop commands".to_owned(),
         };
-        timeline.line("started", Paint::Good, &format!("sacrificial service, pid {first}, 127.0.0.1:{}, {by}", self.port))?;
+        timeline.line(
+            "started",
+            Paint::Good,
+            &format!("sacrificial service, pid {first}, 127.0.0.1:{}, {by}", self.port),
+        )?;
         let configured = self.config()?;
         let dir = Dir::create(&self.dir.join("state"))?;
         let before = self.cycle(&configured, &dir)?;
@@ -138,12 +146,20 @@ impl<'a> Ground<'a> {
         let story = after.stories.iter().find(|story| story.change == Change::Resolved);
         let story = story.ok_or_else(|| anyhow!("the heal was not reported"))?;
         timeline.line("found", Paint::Bad, &story.reason)?;
-        timeline.line("healed", Paint::Good, &format!("{} ({})", attempt.did.join(", "), human_duration(attempt.took)))?;
+        timeline.line(
+            "healed",
+            Paint::Good,
+            &format!("{} ({})", attempt.did.join(", "), human_duration(attempt.took)),
+        )?;
         let second = self.pid()?;
         if second == first || !self.answers() {
             bail!("the service is said to be healed, but pid {second} does not answer");
         }
-        let claim = format!("{}, stayed up for {}, new pid {second}", probes(&after), human_duration(story.stable_for));
+        let claim = format!(
+            "{}, stayed up for {}, new pid {second}",
+            probes(&after),
+            human_duration(story.stable_for)
+        );
         timeline.line("verified", Paint::Good, &claim)?;
         let letter = email::compose(story, None, &jiff::tz::TimeZone::system());
         timeline.line("reported", Paint::Good, &letter.subject)?;
@@ -159,11 +175,18 @@ impl<'a> Ground<'a> {
 
     fn config(&self) -> Result<Configured> {
         let (dir, port) = (self.dir.display(), self.port);
-        let service = self.service_argv().iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(", ");
+        let service = self
+            .service_argv()
+            .iter()
+            .map(|word| format!("{word:?}"))
+            .collect::<Vec<_>>()
+            .join(", ");
         let runner = match self.host {
             Host::System => format!("unit = {:?}\nscope = \"system\"", self.unit),
             Host::User => format!("unit = {:?}\nscope = \"user\"", self.unit),
-            Host::Nobody => format!("start = [{service}, \"--detach\"]\nstop = [\"kill\", \"-9\", \"0\"]\nrestart = [{service}, \"--detach\"]"),
+            Host::Nobody => format!(
+                "start = [{service}, \"--detach\"]\nstop = [\"kill\", \"-9\", \"0\"]\nrestart = [{service}, \"--detach\"]"
+            ),
         };
         let text = format!(
             "name = \"Drill\"\ndeadline = \"40s\"\n[[service]]\nname = \"{NAME}\"\nport = {port}\n\
@@ -171,7 +194,8 @@ impl<'a> Ground<'a> {
              timeout = \"2s\"\ntries = 1\nverify_for = \"15s\"\nstable_for = \"1s\"\n"
         );
         let sources = vec![Source { path: self.dir.join("config.toml"), text }];
-        let config = config::parse(&sources).map_err(|problems| anyhow!("the drill's own config is wrong: {problems}"))?;
+        let config = config::parse(&sources)
+            .map_err(|problems| anyhow!("the drill's own config is wrong: {problems}"))?;
         Ok(Configured { config, sources, broken: None })
     }
 
@@ -238,25 +262,31 @@ impl<'a> Ground<'a> {
 
     fn pid(&self) -> Result<u32> {
         let path = self.dir.join("pid");
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        let text = fs::read_to_string(&path)
+            .with_context(|| format!("cannot read `{}`", path.display()))?;
         text.trim().parse().with_context(|| format!("`{}` holds no process id", path.display()))
     }
 
     /// Takes away everything that was made, whatever happened.
     fn clear(&self) {
         if self.host == Host::Nobody {
-            if self.answers() && let Ok(pid) = self.pid() {
+            if self.answers()
+                && let Ok(pid) = self.pid()
+            {
                 let _ = kill(pid);
             }
         } else {
             let scope = if self.host == Host::User { "--user" } else { "--system" };
             for verb in ["stop", "reset-failed"] {
                 // That there is nothing left to stop or reset is as good.
-                let _ = Command::new(["systemctl", scope, "--quiet", verb, "--", &self.unit], STEP).run();
+                let _ = Command::new(["systemctl", scope, "--quiet", verb, "--", &self.unit], STEP)
+                    .run();
             }
         }
         if let Err(err) = fs::remove_dir_all(&self.dir) {
-            self.setup.screen.note(&format!("warning: cannot remove `{}`: {err}", self.dir.display()));
+            self.setup
+                .screen
+                .note(&format!("warning: cannot remove `{}`: {err}", self.dir.display()));
         }
     }
 }
@@ -267,7 +297,9 @@ fn host(euid: u32) -> Host {
         Host::Nobody
     } else if euid == 0 {
         Host::System
-    } else if std::env::var_os("XDG_RUNTIME_DIR").is_some_and(|dir| Path::new(&dir).join("systemd/private").exists()) {
+    } else if std::env::var_os("XDG_RUNTIME_DIR")
+        .is_some_and(|dir| Path::new(&dir).join("systemd/private").exists())
+    {
         Host::User
     } else {
         Host::Nobody
@@ -282,7 +314,10 @@ fn kill(pid: u32) -> Result<()> {
 
 fn probes(cycled: &Cycled) -> String {
     let looks = cycled.shown.iter().flat_map(|shown| &shown.probes);
-    looks.map(|look| look.probe.split('?').next().unwrap_or_default()).collect::<Vec<_>>().join(", ")
+    looks
+        .map(|look| look.probe.split('?').next().unwrap_or_default())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn reason(cycled: &Cycled) -> String {
@@ -333,6 +368,7 @@ fn answer(mut stream: TcpStream) {
     // Whoever only connects to see whether somebody listens gets no answer and wants none.
     let asked = stream.set_read_timeout(limit).and_then(|()| stream.read(&mut request));
     if matches!(asked, Ok(count) if count > 0) {
-        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nup\n");
+        let _ = stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nup\n");
     }
 }

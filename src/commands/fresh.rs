@@ -70,20 +70,38 @@ pub(super) fn remember(
         }
     };
     let config = configured.map(|configured| &configured.config);
-    let services: Vec<(String, bool)> =
-        config.map_or_else(Vec::new, |c| c.services.iter().map(|s| (s.name.clone(), s.critical)).collect());
+    let services: Vec<(String, bool)> = config.map_or_else(Vec::new, |c| {
+        c.services.iter().map(|s| (s.name.clone(), s.critical)).collect()
+    });
     let fresh_for = max_age.or(config.map(|config| config.fresh_for)).unwrap_or(FRESH_FOR);
     let path = setup.state_path()?;
-    let missing = |outcome, word, words: String, dir| {
-        Remembered { dir, state: State::default(), outcome, word, words, services: services.clone() }
+    let missing = |outcome, word, words: String, dir| Remembered {
+        dir,
+        state: State::default(),
+        outcome,
+        word,
+        words,
+        services: services.clone(),
     };
     let dir = match Dir::existing(&path) {
         Ok(Some(dir)) => dir,
         Ok(None) => {
             let words = Freshness::NeverRan { holder: None }.words();
-            return Ok(missing(Outcome::Critical, "NEVER-RAN", format!("{words} (there is no `{}`)", path.display()), None));
+            return Ok(missing(
+                Outcome::Critical,
+                "NEVER-RAN",
+                format!("{words} (there is no `{}`)", path.display()),
+                None,
+            ));
         }
-        Err(err) => return Ok(missing(Outcome::Unknown, UNREADABLE, format!("{UNREADABLE}: {err:#}"), None)),
+        Err(err) => {
+            return Ok(missing(
+                Outcome::Unknown,
+                UNREADABLE,
+                format!("{UNREADABLE}: {err:#}"),
+                None,
+            ));
+        }
     };
     let peeked = match store::state::peek(&dir) {
         Ok(peeked) => peeked,
@@ -92,7 +110,14 @@ pub(super) fn remember(
             let words = Freshness::NeverRan { holder }.words();
             return Ok(missing(Outcome::Critical, "NEVER-RAN", words, Some(dir)));
         }
-        Err(other) => return Ok(missing(Outcome::Unknown, UNREADABLE, format!("{UNREADABLE}: {other}"), Some(dir))),
+        Err(other) => {
+            return Ok(missing(
+                Outcome::Unknown,
+                UNREADABLE,
+                format!("{UNREADABLE}: {other}"),
+                Some(dir),
+            ));
+        }
     };
     let names: Vec<&str> = services.iter().map(|(name, _)| name.as_str()).collect();
     let seen = freshness::Seen {
@@ -112,9 +137,10 @@ pub(super) fn remember(
 
 fn holder(setup: &Setup, dir: &Dir) -> Option<freshness::Holder> {
     match lock::holder(dir) {
-        lock::Seen::Held(Some(holder)) => {
-            Some(freshness::Holder { pid: holder.pid, held_for: setup.now.elapsed(&holder.started) })
-        }
+        lock::Seen::Held(Some(holder)) => Some(freshness::Holder {
+            pid: holder.pid,
+            held_for: setup.now.elapsed(&holder.started),
+        }),
         _ => None,
     }
 }

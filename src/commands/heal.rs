@@ -10,8 +10,8 @@ use crate::commands::cycle::{Eye, Sight};
 use crate::commands::healing::Healing;
 use crate::commands::memory::Memory;
 use crate::commands::setup::{Configured, Setup};
-use crate::commands::telling::{self, Delivered};
 use crate::commands::shown;
+use crate::commands::telling::{self, Delivered};
 use crate::judge::plan::{Action, Why};
 use crate::manager::Reach;
 use crate::model::story::Story;
@@ -75,7 +75,8 @@ pub(super) fn cycle(
     stories.extend(told);
     stories.extend(telling::config_story(&mut memory, configured));
     telling::record(&mut memory, config, &stories);
-    let broken = configured.broken.as_ref().and_then(|problems| problems.0.first()).map(ToString::to_string);
+    let broken =
+        configured.broken.as_ref().and_then(|problems| problems.0.first()).map(ToString::to_string);
     let saved = memory.finish("heal", config, complete, broken);
     let delivered = telling::deliver(&memory, config, deadline);
     let mut outcome = shown::outcome(&memory.state, &services);
@@ -105,7 +106,8 @@ fn preview(setup: &Setup, args: &Heal, configured: &Configured, dir: &Dir) -> Re
     let services = shown::pick(config, &args.services)?;
     let deadline = setup.deadline(Some(config));
     let reach = Reach::here(config.supervisord.clone());
-    let mut memory = Memory::open(setup, dir, "heal --dry-run", deadline, setup.patience(args.wait))?;
+    let mut memory =
+        Memory::open(setup, dir, "heal --dry-run", deadline, setup.patience(args.wait))?;
     memory.rehearse();
     let eye = Eye::new(config, &reach, deadline, &setup.screen);
     let sights = eye.look(&services);
@@ -113,11 +115,14 @@ fn preview(setup: &Setup, args: &Heal, configured: &Configured, dir: &Dir) -> Re
     for sight in &sights {
         healing.observe(sight, &sight.service.policy);
     }
-    let plans: Vec<(&str, String)> =
-        sights.iter().map(|sight| (sight.service.name.as_str(), in_words(&healing.plan(sight), sight, &reach))).collect();
+    let plans: Vec<(&str, String)> = sights
+        .iter()
+        .map(|sight| (sight.service.name.as_str(), in_words(&healing.plan(sight), sight, &reach)))
+        .collect();
     let text = match args.format {
         Format::Json => {
-            let plans: Vec<_> = plans.iter().map(|(name, plan)| json!({"service": name, "plan": plan})).collect();
+            let plans: Vec<_> =
+                plans.iter().map(|(name, plan)| json!({"service": name, "plan": plan})).collect();
             format!("{:#}\n", json!(plans))
         }
         Format::Text => plans.iter().map(|(name, plan)| format!("{name}: {plan}\n")).collect(),
@@ -132,12 +137,25 @@ fn in_words(action: &Action, sight: &Sight, reach: &Reach) -> String {
         Action::Leave(Why::Up) => "up, nothing to do".into(),
         Action::Leave(why) => format!("left alone: {}: {reason}", why.words()),
         Action::Blocked(by) => format!("down ({reason}), waits for {by}"),
-        Action::Wait { left, why } => format!("down ({reason}), waits {}: {why}", human_duration(*left)),
+        Action::Wait { left, why } => {
+            format!("down ({reason}), waits {}: {why}", human_duration(*left))
+        }
         Action::GiveUp(why) => format!("down ({reason}), would be given up: {why}"),
         Action::HandsOff(why) => format!("down ({reason}), not to be touched: {why}"),
         Action::Heal { half_open, .. } => {
-            let ladder = sight.service.strategies.iter().map(|s| s.word()).collect::<Vec<_>>().join(", then ");
-            let how = sight.settled.runner.as_ref().map(|runner| runner.restart_command(reach)).unwrap_or_default();
+            let ladder = sight
+                .service
+                .strategies
+                .iter()
+                .map(|s| s.word())
+                .collect::<Vec<_>>()
+                .join(", then ");
+            let how = sight
+                .settled
+                .runner
+                .as_ref()
+                .map(|runner| runner.restart_command(reach))
+                .unwrap_or_default();
             let once = if *half_open { " once (it was given up)" } else { "" };
             format!("down ({reason}), would try{once}: {ladder} (`{how}`)")
         }

@@ -66,7 +66,12 @@ enum Verified<'a> {
 }
 
 impl<'a, 'm> Healing<'a, 'm> {
-    pub(super) fn new(config: &'a Config, memory: &'m mut Memory<'a>, eye: &'a Eye<'a>, deadline: Deadline) -> Self {
+    pub(super) fn new(
+        config: &'a Config,
+        memory: &'m mut Memory<'a>,
+        eye: &'a Eye<'a>,
+        deadline: Deadline,
+    ) -> Self {
         let (stories, healed, next) = (Vec::new(), Vec::new(), Vec::new());
         Self { config, memory, eye, reach: eye.reach, deadline, stories, healed, next }
     }
@@ -74,10 +79,14 @@ impl<'a, 'm> Healing<'a, 'm> {
     /// Heals what is down among `sights`, dependencies first.
     pub(super) fn run(&mut self, sights: Vec<Sight<'a>>) {
         let mut waiting: Vec<Option<Sight<'a>>> = sights.into_iter().map(Some).collect();
-        let names: Vec<Needs> =
-            waiting.iter().flatten().map(|s| Needs { service: &s.service.name, needs: &s.service.needs }).collect();
+        let names: Vec<Needs> = waiting
+            .iter()
+            .flatten()
+            .map(|s| Needs { service: &s.service.name, needs: &s.service.needs })
+            .collect();
         for wave in order::waves(&names) {
-            let mut wave: Vec<Sight<'a>> = wave.into_iter().filter_map(|index| waiting[index].take()).collect();
+            let mut wave: Vec<Sight<'a>> =
+                wave.into_iter().filter_map(|index| waiting[index].take()).collect();
             if !self.healed.is_empty() {
                 self.look_again(&mut wave);
             }
@@ -109,7 +118,15 @@ impl<'a, 'm> Healing<'a, 'm> {
         let incident = self.memory.state.services.get(&sight.service.name)?.incident.clone()?;
         let before = sight.facts().and_then(|facts| facts.instance.clone());
         telling::keep_evidence(self.memory, self.reach, &sight, &incident.id, self.deadline);
-        Some(Case { sight, incident, step: 0, left, before, watch: Stopwatch::start(), did: Vec::new() })
+        Some(Case {
+            sight,
+            incident,
+            step: 0,
+            left,
+            before,
+            watch: Stopwatch::start(),
+            did: Vec::new(),
+        })
     }
 
     /// What is to be done about a service as it was seen.
@@ -144,7 +161,10 @@ impl<'a, 'm> Healing<'a, 'm> {
                 break;
             }
             if self.deadline.left() < WORTH_BEGINNING {
-                self.next.push((service.name.clone(), "the run's deadline came first; the next run goes on".into()));
+                self.next.push((
+                    service.name.clone(),
+                    "the run's deadline came first; the next run goes on".into(),
+                ));
                 break;
             }
             case.step += 1;
@@ -187,7 +207,8 @@ impl<'a, 'm> Healing<'a, 'm> {
             exe: exe.as_deref(),
             now: &now,
         };
-        let acted = remedy::apply(strategy, &patient, self.reach, ACT_LIMIT.min(self.deadline.left()));
+        let acted =
+            remedy::apply(strategy, &patient, self.reach, ACT_LIMIT.min(self.deadline.left()));
         case.did = acted.did;
         match acted.result {
             Ok(()) => true,
@@ -207,7 +228,11 @@ impl<'a, 'm> Healing<'a, 'm> {
         };
         let did = case.did.join(", ");
         let took = human_duration(case.watch.read());
-        let text = if did.is_empty() { format!("{came_to} ({took})") } else { format!("{did}: {came_to} ({took})") };
+        let text = if did.is_empty() {
+            format!("{came_to} ({took})")
+        } else {
+            format!("{did}: {came_to} ({took})")
+        };
         let (priority, word) = match &outcome {
             Outcome::Healed => (Priority::Notice, "healed"),
             Outcome::StillDown(_) => (Priority::Error, "still-down"),
@@ -218,13 +243,21 @@ impl<'a, 'm> Healing<'a, 'm> {
         }
         self.memory.save(Save::Partial);
         self.memory.event(Kind::AttemptEnded, name, incident, &text);
-        let attempt = self.memory.state.services.get(name).and_then(|state| state.incident.as_ref()).map(|i| i.attempts);
+        let attempt = self
+            .memory
+            .state
+            .services
+            .get(name)
+            .and_then(|state| state.incident.as_ref())
+            .map(|i| i.attempts);
         let mut fields = vec![
             ("MIRACLEMAX_OUTCOME", word.to_owned()),
             ("MIRACLEMAX_ATTEMPT", attempt.map(|n| n.to_string()).unwrap_or_default()),
         ];
         // By this field root's `journalctl -u UNIT` shows the healing among the unit's own lines.
-        if let Some(runner) = case.sight.settled.runner.as_ref().filter(|runner| runner.kind == ManagerKind::Systemd) {
+        if let Some(runner) =
+            case.sight.settled.runner.as_ref().filter(|runner| runner.kind == ManagerKind::Systemd)
+        {
             fields.push(("OBJECT_SYSTEMD_UNIT", runner.unit.clone()));
         }
         self.memory.journal(priority, name, &text, &fields);
@@ -236,19 +269,31 @@ impl<'a, 'm> Healing<'a, 'm> {
         let mut open: Vec<(Case<'a>, Option<Stopwatch>, Stopwatch)> =
             acted.into_iter().map(|case| (case, None, Stopwatch::start())).collect();
         while !open.is_empty() {
-            let services: Vec<&'a Service> = open.iter().map(|(case, ..)| case.sight.service).collect();
+            let services: Vec<&'a Service> =
+                open.iter().map(|(case, ..)| case.sight.service).collect();
             let sights = self.eye.once(&services);
             let late = self.deadline.left() < 2 * TICK;
             let mut still = Vec::new();
             for ((case, up, since), sight) in open.into_iter().zip(sights) {
                 let policy = &case.sight.service.policy;
-                let up = if sight.verdict.is_up() { up.or_else(|| Some(Stopwatch::start())) } else { None };
+                let up = if sight.verdict.is_up() {
+                    up.or_else(|| Some(Stopwatch::start()))
+                } else {
+                    None
+                };
                 let stable = up.map(|watch| watch.read());
                 let verdict = match stable {
                     Some(_) if same_instance(&case, &sight) => Some(Verified::SameInstance),
-                    Some(stable) if stable >= policy.stable_for => Some(Verified::Up { sight, stable }),
-                    None if since.read() >= policy.verify_for => Some(Verified::Not(sight.verdict.reason().to_owned())),
-                    _ if late => Some(Verified::Not(format!("the run's deadline came before it was proven: {}", seen(&sight)))),
+                    Some(stable) if stable >= policy.stable_for => {
+                        Some(Verified::Up { sight, stable })
+                    }
+                    None if since.read() >= policy.verify_for => {
+                        Some(Verified::Not(sight.verdict.reason().to_owned()))
+                    }
+                    _ if late => Some(Verified::Not(format!(
+                        "the run's deadline came before it was proven: {}",
+                        seen(&sight)
+                    ))),
                     // Up and down in turns must end, too.
                     _ if since.read() >= policy.verify_for + 2 * policy.stable_for => {
                         Some(Verified::Not(format!("did not stay up: {}", seen(&sight))))
@@ -278,16 +323,26 @@ impl<'a, 'm> Healing<'a, 'm> {
                 // Kept up for `stable_for` under the eyes of this run: more proof than `recover_after` asks.
                 let proven = Policy { recover_after: 1, ..case.sight.service.policy.clone() };
                 let new_instance = case.before.is_some()
-                    && sight.facts().is_some_and(|facts| facts.instance.is_some() && facts.instance != case.before);
+                    && sight.facts().is_some_and(|facts| {
+                        facts.instance.is_some() && facts.instance != case.before
+                    });
                 self.observe(&sight, &proven);
-                if let Some(story) = self.stories.iter_mut().rev().find(|s| s.incident == case.incident.id && s.change == Change::Resolved) {
+                if let Some(story) = self
+                    .stories
+                    .iter_mut()
+                    .rev()
+                    .find(|s| s.incident == case.incident.id && s.change == Change::Resolved)
+                {
                     story.stable_for = stable;
                     story.new_instance = new_instance;
                 }
                 None
             }
             Verified::SameInstance => {
-                self.end(&case, Outcome::Refused("it came up by itself: still the same instance".into()));
+                self.end(
+                    &case,
+                    Outcome::Refused("it came up by itself: still the same instance".into()),
+                );
                 None
             }
             Verified::Not(why) => {
@@ -314,7 +369,9 @@ impl<'a, 'm> Healing<'a, 'm> {
         let flip = settle(state, name, action, &now);
         let incident = state.incident.clone();
         let (next, tried_again) = match action {
-            Action::Wait { left, why } if !left.is_zero() => (format!("{why}; {}", in_time("looked at again", *left)), None),
+            Action::Wait { left, why } if !left.is_zero() => {
+                (format!("{why}; {}", in_time("looked at again", *left)), None)
+            }
             Action::Wait { why, .. } => (why.clone(), None),
             Action::Heal { .. } => ("the next run tries again".to_owned(), None),
             Action::GiveUp(why) => {
@@ -330,7 +387,14 @@ impl<'a, 'm> Healing<'a, 'm> {
         let (Some(flip), Some(incident)) = (flip, incident) else { return };
         self.memory.flipped(&flip);
         telling::keep_evidence(self.memory, self.reach, sight, &incident.id, self.deadline);
-        let mut story = telling::story(self.memory, self.config, sight.service, sight, &incident, Change::Failed);
+        let mut story = telling::story(
+            self.memory,
+            self.config,
+            sight.service,
+            sight,
+            &incident,
+            Change::Failed,
+        );
         story.next = tried_again.unwrap_or_default();
         story.left_alone = match action {
             Action::HandsOff(why) => Some(why.clone()),
@@ -344,7 +408,13 @@ impl<'a, 'm> Healing<'a, 'm> {
         let name = &sight.service.name;
         let before = self.memory.state.services.get(name).and_then(|state| state.incident.clone());
         let flip = self.memory.observe(sight, policy);
-        self.stories.extend(telling::closed(self.memory, self.config, sight, before, flip.as_ref()));
+        self.stories.extend(telling::closed(
+            self.memory,
+            self.config,
+            sight,
+            before,
+            flip.as_ref(),
+        ));
     }
 
     /// The units of all other services, which no remedy may touch.
@@ -353,7 +423,9 @@ impl<'a, 'm> Healing<'a, 'm> {
             .services
             .iter()
             .filter(|service| service.name != except)
-            .flat_map(|service| crate::manager::candidates(&service.manager, &service.name, self.reach))
+            .flat_map(|service| {
+                crate::manager::candidates(&service.manager, &service.name, self.reach)
+            })
             .map(|unit| unit.unit)
             .collect()
     }
@@ -365,12 +437,17 @@ fn same_instance(case: &Case, sight: &Sight) -> bool {
 
 /// What the service's manager said; plain commands say nothing.
 fn told<'s>(sight: &'s Sight) -> Option<&'s Found> {
-    let silent = sight.settled.runner.as_ref().is_some_and(|runner| runner.kind == ManagerKind::Command);
+    let silent =
+        sight.settled.runner.as_ref().is_some_and(|runner| runner.kind == ManagerKind::Command);
     (!silent).then_some(&sight.settled.found)
 }
 
 fn seen(sight: &Sight) -> String {
-    if sight.verdict.is_up() { "it was up at last".into() } else { sight.verdict.reason().to_owned() }
+    if sight.verdict.is_up() {
+        "it was up at last".into()
+    } else {
+        sight.verdict.reason().to_owned()
+    }
 }
 
 fn in_time(what: &str, left: Duration) -> String {

@@ -18,8 +18,8 @@ use crate::store::events::{self, Event, Kind};
 use crate::store::lock::{self, Holder, Lock, Locked};
 use crate::store::state::{self, Save};
 use crate::sys::clock::{self, Deadline};
-use crate::sys::{host, process};
 use crate::sys::journal::{Journal, JournalEntry, Priority};
+use crate::sys::{host, process};
 
 /// How often a lock that is held is tried again.
 const LOCK_TICK: std::time::Duration = std::time::Duration::from_millis(100);
@@ -59,9 +59,19 @@ impl<'a> Memory<'a> {
                 Locked::Held(holder) => {
                     let who = holder.map_or_else(
                         || "another run".to_owned(),
-                        |h| format!("`miraclemax {}` (pid {}, since {})", h.command, h.pid, h.started.wall.strftime("%H:%M:%SZ")),
+                        |h| {
+                            format!(
+                                "`miraclemax {}` (pid {}, since {})",
+                                h.command,
+                                h.pid,
+                                h.started.wall.strftime("%H:%M:%SZ")
+                            )
+                        },
                     );
-                    let refusal = Refusal::new(Outcome::Busy, format!("{who} holds the lock; nothing was done"));
+                    let refusal = Refusal::new(
+                        Outcome::Busy,
+                        format!("{who} holds the lock; nothing was done"),
+                    );
                     return Err(refusal.hint("wait for it with `--wait 1m`").into());
                 }
             }
@@ -107,7 +117,8 @@ impl<'a> Memory<'a> {
             && let Some(instance) = sight.facts().and_then(|facts| facts.instance.clone())
         {
             state.instance = Some(instance);
-            state.exe = sight.facts().and_then(|facts| facts.main_pid).and_then(process::exe).or(state.exe);
+            state.exe =
+                sight.facts().and_then(|facts| facts.main_pid).and_then(process::exe).or(state.exe);
         }
         if sight.verdict.is_up() {
             state.blocked_by = None;
@@ -130,14 +141,20 @@ impl<'a> Memory<'a> {
             Status::Down | Status::Suspect => Priority::Warning,
             Status::New | Status::Up => Priority::Notice,
         };
-        self.journal(priority, &flip.service, &text, &[("MIRACLEMAX_OUTCOME", flip.to.word().to_owned())]);
+        self.journal(
+            priority,
+            &flip.service,
+            &text,
+            &[("MIRACLEMAX_OUTCOME", flip.to.word().to_owned())],
+        );
     }
 
     /// The id of the service's open incident, or of the one just closed.
     pub(super) fn incident(&self, service: &str) -> String {
         let Some(state) = self.state.services.get(service) else { return String::new() };
         let open = state.incident.as_ref().map(|incident| incident.id.clone());
-        open.or_else(|| state.last_incident.as_ref().map(|last| last.id.clone())).unwrap_or_default()
+        open.or_else(|| state.last_incident.as_ref().map(|last| last.id.clone()))
+            .unwrap_or_default()
     }
 
     /// A line in `events.jsonl`. That it cannot be written is said, and costs nothing else.
@@ -159,12 +176,22 @@ impl<'a> Memory<'a> {
     }
 
     /// An entry in the journal, with fields of its own beside service and incident.
-    pub(super) fn journal(&self, priority: Priority, service: &str, text: &str, more: &[(&'static str, String)]) {
+    pub(super) fn journal(
+        &self,
+        priority: Priority,
+        service: &str,
+        text: &str,
+        more: &[(&'static str, String)],
+    ) {
         if self.rehearsal {
             return;
         }
-        let message = if service.is_empty() { text.to_owned() } else { format!("{service}: {text}") };
-        let mut fields = vec![("MIRACLEMAX_SERVICE", service.to_owned()), ("MIRACLEMAX_INCIDENT", self.incident(service))];
+        let message =
+            if service.is_empty() { text.to_owned() } else { format!("{service}: {text}") };
+        let mut fields = vec![
+            ("MIRACLEMAX_SERVICE", service.to_owned()),
+            ("MIRACLEMAX_INCIDENT", self.incident(service)),
+        ];
         fields.extend(more.iter().cloned());
         fields.retain(|(_, value)| !value.is_empty());
         Journal::default().log(&JournalEntry { priority, message, fields });
@@ -185,7 +212,13 @@ impl<'a> Memory<'a> {
     }
 
     /// Ends the run: a cycle over every configured service renews the state file, any other keeps its age.
-    pub(super) fn finish(&mut self, command: &str, config: &Config, complete: bool, broken: Option<String>) -> bool {
+    pub(super) fn finish(
+        &mut self,
+        command: &str,
+        config: &Config,
+        complete: bool,
+        broken: Option<String>,
+    ) -> bool {
         if !complete {
             return self.save(Save::Partial);
         }
@@ -201,7 +234,9 @@ impl<'a> Memory<'a> {
             config_broken: broken,
             host_line: host::line(),
         });
-        self.state.services.retain(|name, _| config.services.iter().any(|service| service.name == *name));
+        self.state
+            .services
+            .retain(|name, _| config.services.iter().any(|service| service.name == *name));
         self.save(Save::Cycle)
     }
 }

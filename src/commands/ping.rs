@@ -47,7 +47,9 @@ fn pick<'c>(configured: &'c Configured, name: Option<&str>) -> Result<Vec<&'c He
     let all = &configured.config.heartbeats;
     if all.is_empty() {
         let refusal = Refusal::new(Outcome::Config, "no heartbeat is configured");
-        return Err(refusal.hint("add a [[heartbeat]] with `name` and `url_file`; see miraclemax-config(5)").into());
+        return Err(refusal
+            .hint("add a [[heartbeat]] with `name` and `url_file`; see miraclemax-config(5)")
+            .into());
     }
     let Some(name) = name else { return Ok(all.iter().collect()) };
     if let Some(heartbeat) = all.iter().find(|heartbeat| heartbeat.name == name) {
@@ -57,7 +59,10 @@ fn pick<'c>(configured: &'c Configured, name: Option<&str>) -> Result<Vec<&'c He
     let names = all.iter().map(|heartbeat| heartbeat.name.as_str());
     Err(match nearest(name, names.clone()) {
         Some(near) => refusal.hint(format!("did you mean `{near}`?")),
-        None => refusal.hint(format!("the configured heartbeats are: {}", names.collect::<Vec<_>>().join(", "))),
+        None => refusal.hint(format!(
+            "the configured heartbeats are: {}",
+            names.collect::<Vec<_>>().join(", ")
+        )),
     }
     .into())
 }
@@ -79,12 +84,20 @@ fn body(args: &Ping) -> Result<Option<String>> {
         return Ok(Some(body.clone()));
     }
     let mut bytes = Vec::new();
-    std::io::stdin().lock().take(BODY).read_to_end(&mut bytes).context("cannot read the body from standard input")?;
+    std::io::stdin()
+        .lock()
+        .take(BODY)
+        .read_to_end(&mut bytes)
+        .context("cannot read the body from standard input")?;
     Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 /// What the state allows to be claimed, and the text that says so.
-fn claim(setup: &Setup, configured: &Configured, extra: Option<String>) -> Result<(Signal, String)> {
+fn claim(
+    setup: &Setup,
+    configured: &Configured,
+    extra: Option<String>,
+) -> Result<(Signal, String)> {
     let remembered = fresh::remember(setup, Some(configured), None)?;
     let report = report(configured, &remembered, setup);
     let signal = if report.is_ok() { Signal::Success } else { Signal::Fail };
@@ -100,13 +113,16 @@ fn report(configured: &Configured, remembered: &Remembered, setup: &Setup) -> Bo
     let cycle = state.cycle.as_ref();
     let issues = state.services.iter().filter_map(|(name, known)| {
         let shown = Shown::of(name, known, remembered.critical(name), false, &setup.now);
-        let weight = match (of_service(Some(known), shown.critical, Hold::None), known.verdict.is_up()) {
-            (Severity::Ok, _) => return None,
-            (Severity::Unknown, _) => Weight::Unknown,
-            (Severity::Critical, _) => Weight::Critical,
-            (Severity::Warning, _) if matches!(known.status, Status::Down | Status::Failed) => Weight::Down,
-            (Severity::Warning, _) => Weight::Note,
-        };
+        let weight =
+            match (of_service(Some(known), shown.critical, Hold::None), known.verdict.is_up()) {
+                (Severity::Ok, _) => return None,
+                (Severity::Unknown, _) => Weight::Unknown,
+                (Severity::Critical, _) => Weight::Critical,
+                (Severity::Warning, _) if matches!(known.status, Status::Down | Status::Failed) => {
+                    Weight::Down
+                }
+                (Severity::Warning, _) => Weight::Note,
+            };
         Some(Issue {
             service: name.clone(),
             status: shown.status,
@@ -127,7 +143,11 @@ fn report(configured: &Configured, remembered: &Remembered, setup: &Setup) -> Bo
             command: cycle.command.clone(),
         }),
         doubt: remembered.doubt().map(|(word, why)| Doubt { word, why }),
-        config_broken: configured.broken.as_ref().and_then(|p| p.0.first()).map(ToString::to_string),
+        config_broken: configured
+            .broken
+            .as_ref()
+            .and_then(|p| p.0.first())
+            .map(ToString::to_string),
         waiting: remembered.dir.as_ref().map_or(0, |dir| outbox::waiting(dir).entries.len()),
     }
 }
@@ -179,7 +199,11 @@ fn wrap(setup: &Setup, heartbeats: &[&Heartbeat], args: &Ping) -> Result<Outcome
         settled(setup, heartbeat, Signal::Start, &pinged);
     }
     let code = report.ended.exit_code();
-    let signal = if matches!(report.ended, JobEnded::NotStarted { .. }) { Signal::Fail } else { Signal::ExitCode(code) };
+    let signal = if matches!(report.ended, JobEnded::NotStarted { .. }) {
+        Signal::Fail
+    } else {
+        Signal::ExitCode(code)
+    };
     let mut text = report.text();
     for line in extra.iter().map(String::as_str).chain([report.words().as_str()]) {
         if !text.is_empty() && !text.ends_with('\n') {
@@ -187,7 +211,11 @@ fn wrap(setup: &Setup, heartbeats: &[&Heartbeat], args: &Ping) -> Result<Outcome
         }
         text.push_str(line);
     }
-    let say = |index: usize| heartbeat::Ping { rid, body_limit: limits[index], ..heartbeat::Ping::new(signal, &text) };
+    let say = |index: usize| heartbeat::Ping {
+        rid,
+        body_limit: limits[index],
+        ..heartbeat::Ping::new(signal, &text)
+    };
     let pinged = heartbeat::ping_all(heartbeats, &say, Deadline::after(LIMIT));
     for (heartbeat, pinged) in heartbeats.iter().zip(&pinged) {
         settled(setup, heartbeat, signal, pinged);

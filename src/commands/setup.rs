@@ -46,7 +46,9 @@ impl Setup {
             Color::Never => Colour::Never,
         };
         let screen =
-            Screen::new(colour, global.quiet, global.verbose, global.output.clone(), |name| std::env::var(name).ok());
+            Screen::new(colour, global.quiet, global.verbose, global.output.clone(), |name| {
+                std::env::var(name).ok()
+            });
         let euid = rustix::process::geteuid().as_raw();
         Self { now, watch: Stopwatch::start(), screen, euid, global }
     }
@@ -58,20 +60,26 @@ impl Setup {
 
     /// The moment by which the run must have ended, counted from its start.
     pub(super) fn deadline(&self, config: Option<&Config>) -> Deadline {
-        let limit = self.global.deadline.or(config.map(|config| config.deadline)).unwrap_or(DEADLINE);
+        let limit =
+            self.global.deadline.or(config.map(|config| config.deadline)).unwrap_or(DEADLINE);
         Deadline::after(limit.saturating_sub(self.watch.read()))
     }
 
     /// How long to wait for another run's lock.
     pub(super) fn patience(&self, asked: Option<Duration>) -> Duration {
-        asked.unwrap_or(if self.screen.interactive() && !self.screen.quiet { PATIENCE } else { Duration::ZERO })
+        asked.unwrap_or(if self.screen.interactive() && !self.screen.quiet {
+            PATIENCE
+        } else {
+            Duration::ZERO
+        })
     }
 
     /// Where the config is, or would be.
     pub(super) fn config_path(&self) -> Result<PathBuf> {
         let default = || config::default_path(self.euid, |name| std::env::var_os(name));
         self.global.config.clone().or_else(default).ok_or_else(|| {
-            let message = "cannot tell where the configuration is: neither XDG_CONFIG_HOME nor HOME is set";
+            let message =
+                "cannot tell where the configuration is: neither XDG_CONFIG_HOME nor HOME is set";
             Refusal::new(Outcome::Config, message).hint("name it with `--config FILE`").into()
         })
     }
@@ -80,8 +88,13 @@ impl Setup {
     pub(super) fn state_path(&self) -> Result<PathBuf> {
         match &self.global.state_dir {
             Some(dir) => Ok(dir.clone()),
-            None => store::Dir::default_path(self.euid, |name| std::env::var_os(name))
-                .map_err(|why| Refusal::new(Outcome::Unknown, why).hint("name it with `--state-dir DIR`").into()),
+            None => {
+                store::Dir::default_path(self.euid, |name| std::env::var_os(name)).map_err(|why| {
+                    Refusal::new(Outcome::Unknown, why)
+                        .hint("name it with `--state-dir DIR`")
+                        .into()
+                })
+            }
         }
     }
 
@@ -104,7 +117,9 @@ impl Setup {
             Err(GatherError::Unusable(problems)) => problems,
         };
         match self.last_good() {
-            Some(config) => Ok(Some(Configured { config, sources: Vec::new(), broken: Some(problems) })),
+            Some(config) => {
+                Ok(Some(Configured { config, sources: Vec::new(), broken: Some(problems) }))
+            }
             None => Err(broken(&problems)),
         }
     }
@@ -131,8 +146,10 @@ impl Setup {
 
     fn last_good(&self) -> Option<Config> {
         let dir = store::Dir::existing(&self.state_path().ok()?).ok()??;
-        let sources: Vec<Source> =
-            store::last_good::last_good(&dir)?.into_iter().map(|(path, text)| Source { path, text }).collect();
+        let sources: Vec<Source> = store::last_good::last_good(&dir)?
+            .into_iter()
+            .map(|(path, text)| Source { path, text })
+            .collect();
         config::parse(&sources).ok()
     }
 

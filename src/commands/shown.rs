@@ -23,7 +23,9 @@ pub(super) fn pick<'c>(config: &'c Config, names: &[String]) -> Result<Vec<&'c S
     let mut picked: Vec<&Service> = Vec::new();
     for name in names {
         let Some(service) = config.services.iter().find(|service| service.name == *name) else {
-            return Err(unknown_service(name, config.services.iter().map(|s| s.name.as_str())).into());
+            return Err(
+                unknown_service(name, config.services.iter().map(|s| s.name.as_str())).into()
+            );
         };
         if !picked.iter().any(|other| other.name == service.name) {
             picked.push(service);
@@ -33,18 +35,23 @@ pub(super) fn pick<'c>(config: &'c Config, names: &[String]) -> Result<Vec<&'c S
 }
 
 /// For a name that is no service.
-pub(super) fn unknown_service<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Refusal {
+pub(super) fn unknown_service<'a>(
+    name: &str,
+    known: impl Iterator<Item = &'a str> + Clone,
+) -> Refusal {
     let refusal = Refusal::new(Outcome::Usage, format!("there is no service `{name}`"));
     match nearest(name, known.clone()) {
         Some(near) => refusal.hint(format!("did you mean `{near}`?")),
-        None => refusal.hint(format!("the configured services are: {}", known.collect::<Vec<_>>().join(", "))),
+        None => refusal
+            .hint(format!("the configured services are: {}", known.collect::<Vec<_>>().join(", "))),
     }
 }
 
 /// The outcome of the worst of them.
 pub(super) fn outcome(state: &State, services: &[&Service]) -> Outcome {
-    let outcomes =
-        services.iter().map(|s| of(of_service(state.services.get(&s.name), s.critical, Hold::None)));
+    let outcomes = services
+        .iter()
+        .map(|s| of(of_service(state.services.get(&s.name), s.critical, Hold::None)));
     outcomes.fold(Outcome::Ok, Outcome::worst)
 }
 
@@ -70,7 +77,13 @@ pub(super) fn services(
         .iter()
         .filter_map(|service| {
             let known = state.services.get(&service.name)?;
-            let mut shown = Shown::of(&service.name, known, service.critical, healed.contains(&service.name), now);
+            let mut shown = Shown::of(
+                &service.name,
+                known,
+                service.critical,
+                healed.contains(&service.name),
+                now,
+            );
             if let Some((_, words)) = next.iter().find(|(name, _)| *name == service.name) {
                 shown.next.clone_from(words);
             }
@@ -82,7 +95,12 @@ pub(super) fn services(
 }
 
 /// Prints them.
-pub(super) fn print(setup: &Setup, shown: &[Shown], format: Format, delivered: &Delivered) -> Result<()> {
+pub(super) fn print(
+    setup: &Setup,
+    shown: &[Shown],
+    format: Format,
+    delivered: &Delivered,
+) -> Result<()> {
     for (channel, why) in &delivered.refused {
         setup.screen.note(&format!("warning: {channel} did not accept a notification: {why}"));
     }

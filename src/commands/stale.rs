@@ -39,7 +39,8 @@ pub(super) fn run(setup: &Setup, args: &Stale) -> Result<Outcome> {
         args.what.iter().map(|what| judge(setup, what, max_age, limit)).collect()
     };
     let outcome = answers.iter().map(|answer| answer.outcome).fold(Outcome::Ok, Outcome::worst);
-    let shown = answers.iter().filter(|answer| !setup.screen.quiet || answer.outcome != Outcome::Ok);
+    let shown =
+        answers.iter().filter(|answer| !setup.screen.quiet || answer.outcome != Outcome::Ok);
     let text: String = shown.map(|answer| format!("{}\n", answer.text)).collect();
     if !text.is_empty() {
         setup.screen.data(&text)?;
@@ -56,9 +57,13 @@ fn judge(setup: &Setup, what: &str, max_age: Duration, limit: Duration) -> Answe
     let what = one_line(what, 200);
     let (outcome, said) = match found {
         Ok(Age::Past(age)) => aged(age, max_age),
-        Ok(Age::Ahead(by)) => {
-            (Outcome::Unknown, format!("CLOCK: changed {} in the future; one of the clocks is wrong", human_duration(by)))
-        }
+        Ok(Age::Ahead(by)) => (
+            Outcome::Unknown,
+            format!(
+                "CLOCK: changed {} in the future; one of the clocks is wrong",
+                human_duration(by)
+            ),
+        ),
         Err(Missing::NotThere(why)) => (Outcome::Critical, format!("STALE: {why}")),
         Err(Missing::NotToBeJudged(why)) => (Outcome::Unknown, format!("UNKNOWN: {why}")),
     };
@@ -127,11 +132,17 @@ fn url_age(setup: &Setup, url: &str, limit: Duration) -> Result<Age, Missing> {
     let response = answer.map_err(|trouble| Missing::NotToBeJudged(trouble.to_string()))?;
     match response.status {
         200..=299 => {}
-        404 | 410 => return Err(Missing::NotThere(format!("not there (status {})", response.status))),
-        status => return Err(Missing::NotToBeJudged(format!("the server answered with status {status}"))),
+        404 | 410 => {
+            return Err(Missing::NotThere(format!("not there (status {})", response.status)));
+        }
+        status => {
+            return Err(Missing::NotToBeJudged(format!("the server answered with status {status}")));
+        }
     }
     let Some(changed) = response.header("last-modified").and_then(http_date) else {
-        return Err(Missing::NotToBeJudged("the server does not say when it was last modified".into()));
+        return Err(Missing::NotToBeJudged(
+            "the server does not say when it was last modified".into(),
+        ));
     };
     // By the server's own clock where it tells: then it does not matter whether ours is right.
     let now = response.header("date").and_then(http_date).unwrap_or(setup.now.wall);
@@ -160,7 +171,9 @@ mod tests {
         assert_eq!(aged(limit, limit).0, Outcome::Ok);
         assert_eq!(aged(limit + Duration::from_secs(1), limit).0, Outcome::Critical);
         let now = Timestamp::from_second(1000).unwrap();
-        assert!(matches!(since(now + Duration::from_secs(30), now), Age::Past(age) if age.is_zero()));
+        assert!(
+            matches!(since(now + Duration::from_secs(30), now), Age::Past(age) if age.is_zero())
+        );
         assert!(matches!(since(now + Duration::from_secs(90), now), Age::Ahead(_)));
     }
 }

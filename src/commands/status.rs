@@ -13,8 +13,8 @@ use crate::outcome::Outcome;
 use crate::report::screen::Paint;
 use crate::report::services::Shown;
 use crate::report::text::{Row, table};
-use crate::store::{Dir, outbox};
 use crate::store::events::{self, Kind};
+use crate::store::{Dir, outbox};
 
 /// Events read back for the heartbeats' last answers.
 const EVENTS: usize = 400;
@@ -24,9 +24,12 @@ pub(super) fn run(setup: &Setup, args: &Status) -> Result<Outcome> {
     let remembered = fresh::remember(setup, None, None)?;
     let mut shown = services(setup, args, &remembered)?;
     shown.sort_by(|a, b| a.order().cmp(&b.order()));
-    let severities = remembered.state.services.iter().filter(|(name, _)| shown.iter().any(|s| s.name == **name));
+    let severities =
+        remembered.state.services.iter().filter(|(name, _)| shown.iter().any(|s| s.name == **name));
     let outcome = severities
-        .map(|(name, state)| shown::of(of_service(Some(state), remembered.critical(name), Hold::None)))
+        .map(|(name, state)| {
+            shown::of(of_service(Some(state), remembered.critical(name), Hold::None))
+        })
         .fold(remembered.outcome, Outcome::worst);
     if setup.screen.quiet && outcome == Outcome::Ok {
         return Ok(outcome);
@@ -47,8 +50,11 @@ fn services(setup: &Setup, args: &Status, remembered: &Remembered) -> Result<Vec
             return Err(shown::unknown_service(name, known.keys().map(String::as_str)).into());
         }
     }
-    let wanted = known.iter().filter(|(name, _)| args.services.is_empty() || args.services.contains(name));
-    Ok(wanted.map(|(name, state)| Shown::of(name, state, remembered.critical(name), false, &setup.now)).collect())
+    let wanted =
+        known.iter().filter(|(name, _)| args.services.is_empty() || args.services.contains(name));
+    Ok(wanted
+        .map(|(name, state)| Shown::of(name, state, remembered.critical(name), false, &setup.now))
+        .collect())
 }
 
 /// What is known of heartbeats and notifications.
@@ -61,7 +67,9 @@ struct Told {
 
 impl Told {
     fn of(remembered: &Remembered) -> Self {
-        let Some(dir) = &remembered.dir else { return Self { heartbeats: Vec::new(), waiting: Vec::new() } };
+        let Some(dir) = &remembered.dir else {
+            return Self { heartbeats: Vec::new(), waiting: Vec::new() };
+        };
         Self { heartbeats: heartbeats(dir), waiting: waiting(dir) }
     }
 }
@@ -85,7 +93,8 @@ fn waiting(dir: &Dir) -> Vec<(String, String)> {
         for (channel, delivery) in &entry.channels {
             if delivery.accepted.is_none() && !delivery.gone {
                 let what = format!("{} of {}", entry.story.change.word(), entry.story.service);
-                let why = if delivery.answer.is_empty() { "not tried yet" } else { &delivery.answer };
+                let why =
+                    if delivery.answer.is_empty() { "not tried yet" } else { &delivery.answer };
                 waiting.push((channel.clone(), format!("{what}: {why}")));
             }
         }
@@ -112,14 +121,22 @@ fn as_json(remembered: &Remembered, shown: &[Shown], told: &Told) -> Value {
     })
 }
 
-fn as_text(setup: &Setup, args: &Status, remembered: &Remembered, shown: &[Shown], told: &Told) -> String {
+fn as_text(
+    setup: &Setup,
+    args: &Status,
+    remembered: &Remembered,
+    shown: &[Shown],
+    told: &Told,
+) -> String {
     let up = shown.iter().filter(|shown| shown.status == "up").count();
-    let mut out = format!("{}: {} of {} up\n", remembered.host(), up, plural(shown.len(), "service"));
+    let mut out =
+        format!("{}: {} of {} up\n", remembered.host(), up, plural(shown.len(), "service"));
     let paint = if remembered.outcome == Outcome::Ok { Paint::Dim } else { Paint::Bad };
     for line in crate::report::text::wrap(&remembered.words, crate::report::text::WIDTH) {
         out.push_str(&format!("{}\n", setup.screen.paint(paint, &line)));
     }
-    if let Some(cycle) = remembered.state.cycle.as_ref().filter(|cycle| !cycle.host_line.is_empty()) {
+    if let Some(cycle) = remembered.state.cycle.as_ref().filter(|cycle| !cycle.host_line.is_empty())
+    {
         out.push_str(&format!("{}\n", one_line(&cycle.host_line, crate::report::text::WIDTH)));
     }
     let in_depth = setup.screen.verbose || !args.services.is_empty();
@@ -130,12 +147,23 @@ fn as_text(setup: &Setup, args: &Status, remembered: &Remembered, shown: &[Shown
     }
     let mut rest: Vec<Row> = Vec::new();
     for (name, accepted, line) in &told.heartbeats {
-        let (word, paint) = if *accepted { ("heartbeat", Paint::Dim) } else { ("HEARTBEAT", Paint::Bad) };
-        rest.push(Row { word: word.into(), paint, name: one_line(name, 40), details: vec![one_line(line, 300)] });
+        let (word, paint) =
+            if *accepted { ("heartbeat", Paint::Dim) } else { ("HEARTBEAT", Paint::Bad) };
+        rest.push(Row {
+            word: word.into(),
+            paint,
+            name: one_line(name, 40),
+            details: vec![one_line(line, 300)],
+        });
     }
     for (channel, why) in &told.waiting {
         let details = vec![format!("waits to be accepted: {}", one_line(why, 300))];
-        rest.push(Row { word: "UNSENT".into(), paint: Paint::Warn, name: one_line(channel, 40), details });
+        rest.push(Row {
+            word: "UNSENT".into(),
+            paint: Paint::Warn,
+            name: one_line(channel, 40),
+            details,
+        });
     }
     if !rest.is_empty() {
         out.push('\n');
@@ -155,7 +183,8 @@ fn in_status(shown: &Shown, in_depth: bool) -> Row {
                 None => "came back by itself".to_owned(),
             };
             let at = last.closed.wall.strftime("%Y-%m-%d %H:%M:%SZ");
-            row.details.push(format!("last down until {at}, {by}: {}", one_line(&last.reason, 200)));
+            row.details
+                .push(format!("last down until {at}, {by}: {}", one_line(&last.reason, 200)));
         }
     }
     row

@@ -15,8 +15,8 @@ use crate::manager::Reach;
 use crate::model::incident::{Attempt, Incident};
 use crate::model::letter::{self, Letter, Sent};
 use crate::model::state::Flip;
-use crate::model::time::Now;
 use crate::model::story::{Change, Evidence, Story};
+use crate::model::time::Now;
 use crate::model::unit::UnitFacts;
 use crate::notify::Channel;
 use crate::remedy::known_good;
@@ -52,9 +52,15 @@ pub(super) fn story(
     change: Change,
 ) -> Story {
     let now = memory.now();
-    let attempts: Vec<Attempt> = memory.state.services.get(&service.name).map_or_else(Vec::new, |state| {
-        state.attempts.iter().filter(|attempt| attempt.incident == incident.id).cloned().collect()
-    });
+    let attempts: Vec<Attempt> =
+        memory.state.services.get(&service.name).map_or_else(Vec::new, |state| {
+            state
+                .attempts
+                .iter()
+                .filter(|attempt| attempt.incident == incident.id)
+                .cloned()
+                .collect()
+        });
     Story {
         change,
         name: name_of(config, &memory.host),
@@ -96,7 +102,13 @@ pub(super) fn closed(
 
 /// Takes the evidence that a restart would destroy, and keeps it with the incident. What was kept by an
 /// earlier attempt stays: the first failure says most.
-pub(super) fn keep_evidence(memory: &Memory, reach: &Reach, sight: &Sight, incident: &str, deadline: Deadline) {
+pub(super) fn keep_evidence(
+    memory: &Memory,
+    reach: &Reach,
+    sight: &Sight,
+    incident: &str,
+    deadline: Deadline,
+) {
     if evidence_of(memory.dir, incident).is_some() {
         return;
     }
@@ -110,7 +122,12 @@ pub(super) fn keep_evidence(memory: &Memory, reach: &Reach, sight: &Sight, incid
     let evidence = Evidence { unit, log, cause };
     let text = serde_json::to_string_pretty(&evidence).unwrap_or_default();
     if let Err(err) = incidents::keep(memory.dir, incident, EVIDENCE, &text) {
-        memory.event(Kind::State, &sight.service.name, incident, &format!("evidence was not kept: {err:#}"));
+        memory.event(
+            Kind::State,
+            &sight.service.name,
+            incident,
+            &format!("evidence was not kept: {err:#}"),
+        );
     }
 }
 
@@ -123,14 +140,19 @@ fn evidence_of(dir: &Dir, incident: &str) -> Option<Evidence> {
 pub(super) fn record(memory: &mut Memory, config: &Config, stories: &[Story]) {
     for story in stories {
         told(memory, story);
-        let channels: Vec<&Channel> = config.notify.iter().filter(|channel| channel.wants(story)).collect();
+        let channels: Vec<&Channel> =
+            config.notify.iter().filter(|channel| channel.wants(story)).collect();
         if channels.is_empty() {
             continue;
         }
         let names = channels.iter().map(|channel| channel.name.clone());
         // A reminder is told more than once: its minute tells one from the next.
         let reminder = story.change == Change::Reminder;
-        let number = if reminder { u32::try_from(story.lasted.as_secs() / 60).unwrap_or(u32::MAX) } else { 0 };
+        let number = if reminder {
+            u32::try_from(story.lasted.as_secs() / 60).unwrap_or(u32::MAX)
+        } else {
+            0
+        };
         let entry = Entry::new(story.clone(), number, memory.now().stamp(), names);
         let notices = match outbox::record(memory.dir, &entry) {
             Ok(Recorded::New { notices }) => notices,
@@ -188,7 +210,11 @@ pub(super) fn reminders(memory: &mut Memory, config: &Config, sights: &[Sight]) 
     for sight in sights {
         let service = sight.service;
         let Some(every) = service.policy.remind_every else { continue };
-        let Some(incident) = memory.state.services.get(&service.name).and_then(|s| s.incident.clone()) else { continue };
+        let Some(incident) =
+            memory.state.services.get(&service.name).and_then(|s| s.incident.clone())
+        else {
+            continue;
+        };
         let due = incident.told.as_ref().is_some_and(|told| now.elapsed(told) >= every);
         if due {
             stories.push(story(memory, config, service, sight, &incident, Change::Reminder));
@@ -200,7 +226,8 @@ pub(super) fn reminders(memory: &mut Memory, config: &Config, sights: &[Sight]) 
 /// Notes that an incident was told of, so that its recovery is told and its reminders are counted from now.
 fn told(memory: &mut Memory, story: &Story) {
     let now = memory.now().stamp();
-    if let Some(incident) = memory.state.services.get_mut(&story.service).and_then(|s| s.incident.as_mut())
+    if let Some(incident) =
+        memory.state.services.get_mut(&story.service).and_then(|s| s.incident.as_mut())
         && incident.id == story.incident
     {
         incident.told = Some(now);
@@ -214,15 +241,26 @@ pub(super) fn keep_known_good(memory: &Memory, service: &Service) {
     }
     let dir = memory.dir.known_good(&service.name);
     if let Err(err) = known_good::keep(&service.config_files, &dir) {
-        memory.event(Kind::State, &service.name, "", &format!("known good config was not kept: {err:#}"));
+        memory.event(
+            Kind::State,
+            &service.name,
+            "",
+            &format!("known good config was not kept: {err:#}"),
+        );
     }
 }
 
 /// Keeps the config that loaded.
 pub(super) fn keep_config(memory: &Memory, sources: &[Source]) {
-    let texts: Vec<(PathBuf, String)> = sources.iter().map(|s| (s.path.clone(), s.text.clone())).collect();
+    let texts: Vec<(PathBuf, String)> =
+        sources.iter().map(|s| (s.path.clone(), s.text.clone())).collect();
     if let Err(err) = last_good::keep(memory.dir, &texts) {
-        memory.event(Kind::Config, "", "", &format!("the config that loaded was not kept: {err:#}"));
+        memory.event(
+            Kind::Config,
+            "",
+            "",
+            &format!("the config that loaded was not kept: {err:#}"),
+        );
     }
 }
 
@@ -340,14 +378,21 @@ impl Post<'_> {
         if let Ok(mut delivered) = self.delivered.lock() {
             match sent {
                 Sent::Accepted(_) => delivered.accepted += 1,
-                Sent::Later(why) | Sent::Never(why) => delivered.refused.push((channel.name.clone(), why.clone())),
+                Sent::Later(why) | Sent::Never(why) => {
+                    delivered.refused.push((channel.name.clone(), why.clone()))
+                }
             }
         }
         let story = &entry.story;
         let text = format!("{} by {}: {word}: {answer}", story.change.word(), channel.name);
         self.memory.event(Kind::Notification, &story.service, &story.incident, &text);
         if let Err(err) = updated {
-            self.memory.event(Kind::Notification, &story.service, &story.incident, &format!("{err:#}"));
+            self.memory.event(
+                Kind::Notification,
+                &story.service,
+                &story.incident,
+                &format!("{err:#}"),
+            );
         }
     }
 
@@ -357,14 +402,22 @@ impl Post<'_> {
         for entry in entries.iter_mut() {
             let mut changed = false;
             for (name, delivery) in &mut entry.channels {
-                if delivery.accepted.is_none() && !delivery.gone && !config.notify.iter().any(|c| c.name == *name) {
+                if delivery.accepted.is_none()
+                    && !delivery.gone
+                    && !config.notify.iter().any(|c| c.name == *name)
+                {
                     delivery.gone = true;
                     "the channel is no longer configured".clone_into(&mut delivery.answer);
                     changed = true;
                 }
             }
             if changed && let Err(err) = outbox::update(self.memory.dir, entry) {
-                self.memory.event(Kind::Notification, &entry.story.service, &entry.story.incident, &format!("{err:#}"));
+                self.memory.event(
+                    Kind::Notification,
+                    &entry.story.service,
+                    &entry.story.incident,
+                    &format!("{err:#}"),
+                );
             }
         }
     }

@@ -68,9 +68,11 @@ pub(super) fn read(
         needs::check(&services, problems);
     }
 
-    let heartbeats = placed(heartbeats, |node| Heartbeat::read(Fields::of_node("heartbeat", node, problems)));
+    let heartbeats =
+        placed(heartbeats, |node| Heartbeat::read(Fields::of_node("heartbeat", node, problems)));
     unique("heartbeat", heartbeats.iter().map(|(one, place)| (one.name.as_str(), place)), problems);
-    let channels = placed(channels, |node| Channel::read(Fields::of_node("notify", node, problems)));
+    let channels =
+        placed(channels, |node| Channel::read(Fields::of_node("notify", node, problems)));
     unique("notify", channels.iter().map(|(one, place)| (one.name.as_str(), place)), problems);
     if complete {
         for (name, place) in channels.iter().flat_map(|(channel, _)| &channel.services) {
@@ -99,10 +101,13 @@ pub(super) fn read(
 /// What `read` makes of each table, with the place of its name, or its own where it has none.
 fn placed<T>(nodes: Vec<Node>, mut read: impl FnMut(Node) -> Option<T>) -> Vec<(T, Place)> {
     let place = |node: &Node| match &node.value {
-        Value::Table(entries) => entries.iter().find(|entry| entry.key == "name").map(|entry| entry.node.place.clone()),
+        Value::Table(entries) => {
+            entries.iter().find(|entry| entry.key == "name").map(|entry| entry.node.place.clone())
+        }
         _ => None,
     };
-    let named = nodes.into_iter().map(|node| (place(&node).unwrap_or_else(|| node.place.clone()), node));
+    let named =
+        nodes.into_iter().map(|node| (place(&node).unwrap_or_else(|| node.place.clone()), node));
     named.filter_map(|(place, node)| Some((read(node)?, place))).collect()
 }
 

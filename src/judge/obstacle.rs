@@ -25,7 +25,9 @@ pub(crate) fn obstacle(
         return off("healing is off for it (`heal = \"off\"`)".into());
     }
     let facts = match about.found {
-        Some(Found::Nowhere(tried)) => return off(format!("no service manager here knows it: {tried}")),
+        Some(Found::Nowhere(tried)) => {
+            return off(format!("no service manager here knows it: {tried}"));
+        }
         Some(Found::Facts(facts)) => Some(facts),
         Some(Found::Unknown(_)) | None => None,
     };
@@ -221,7 +223,8 @@ mod tests {
         let (mut state, at) = cycles("ud", &policy);
         attempt(&mut state, &now(at), Some(Outcome::StillDown("refused".into())));
         let found = found(UnitState::Running, Some(secs(20)));
-        let about = Circumstances { found: Some(&found), blocked_by: None, can_act: Ok(()), held: None };
+        let about =
+            Circumstances { found: Some(&found), blocked_by: None, can_act: Ok(()), held: None };
         let got = plan(&state, &policy, &about, &now(at + 20));
         assert_eq!(got, Action::Heal { half_open: false, left: 4 });
     }
@@ -232,7 +235,8 @@ mod tests {
         let (mut state, at) = cycles("ud", &policy);
         settle(&mut state, "web", &Action::GiveUp("tried".into()), &now(at));
         let found = Found::Facts(facts(UnitState::Starting, Some(secs(1))));
-        let about = Circumstances { found: Some(&found), blocked_by: None, can_act: Ok(()), held: None };
+        let about =
+            Circumstances { found: Some(&found), blocked_by: None, can_act: Ok(()), held: None };
         let got = plan(&state, &policy, &about, &now(at + 99_999));
         assert_eq!(got, wait(89, "`web.service` is starting"));
     }

@@ -123,7 +123,8 @@ mod tests {
     /// Free to act on a failed unit.
     fn decide(state: &ServiceState, policy: &Policy, at: &Now) -> Action {
         let found = found(UnitState::Failed, None);
-        let about = Circumstances { found: Some(&found), blocked_by: None, can_act: Ok(()), held: None };
+        let about =
+            Circumstances { found: Some(&found), blocked_by: None, can_act: Ok(()), held: None };
         plan(state, policy, &about, at)
     }
 
@@ -155,7 +156,8 @@ mod tests {
         let policy = Policy { heal: false, ..Policy::default() };
         let (state, at) = cycles("ud", &policy);
         let found = found(UnitState::Failed, None);
-        let about = Circumstances { found: Some(&found), blocked_by: None, can_act: Ok(()), held: None };
+        let about =
+            Circumstances { found: Some(&found), blocked_by: None, can_act: Ok(()), held: None };
         let blocked = Circumstances { blocked_by: Some("db"), ..about };
         let held = Circumstances { held: Some("deploy until 12:00"), ..blocked };
         let plan = |about| plan(&state, &policy, about, &now(at));

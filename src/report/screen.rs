@@ -54,7 +54,11 @@ impl Screen {
         let colour = match colour {
             Colour::Always => true,
             Colour::Never => false,
-            Colour::Auto if env("CLICOLOR_FORCE").is_some_and(|value| !value.is_empty() && value != "0") => true,
+            Colour::Auto
+                if env("CLICOLOR_FORCE").is_some_and(|value| !value.is_empty() && value != "0") =>
+            {
+                true
+            }
             Colour::Auto => {
                 output.is_none()
                     && !set("NO_COLOR")

@@ -53,7 +53,9 @@ impl Shown {
     /// From what is remembered. `healed` is set by the run that healed it.
     pub fn of(name: &str, state: &ServiceState, critical: bool, healed: bool, now: &Now) -> Self {
         let incident = state.incident.as_ref().map(|incident| incident.id.clone());
-        let told = incident.clone().or_else(|| healed.then(|| state.last_incident.as_ref().map(|i| i.id.clone()))?);
+        let told = incident
+            .clone()
+            .or_else(|| healed.then(|| state.last_incident.as_ref().map(|i| i.id.clone()))?);
         Self {
             name: name.to_owned(),
             status: word(state, healed),
@@ -65,7 +67,12 @@ impl Shown {
             blocked_by: state.blocked_by.clone(),
             left_alone: state.left_alone.clone(),
             next: String::new(),
-            attempts: state.attempts.iter().filter(|a| Some(&a.incident) == told.as_ref()).cloned().collect(),
+            attempts: state
+                .attempts
+                .iter()
+                .filter(|a| Some(&a.incident) == told.as_ref())
+                .cloned()
+                .collect(),
             incident,
             last_incident: state.last_incident.clone(),
             probes: state.looks.clone(),
@@ -96,7 +103,8 @@ impl Shown {
             "up" => details.push(plural(self.probes.len(), "probe")),
             "healed" => details.push(self.healed_detail()),
             "blocked" => {
-                details.push(format!("waits for {}", self.blocked_by.as_deref().unwrap_or_default()));
+                details
+                    .push(format!("waits for {}", self.blocked_by.as_deref().unwrap_or_default()));
             }
             "new" => details.push("not looked at yet".into()),
             _ => details.push(one_line(&self.reason, 400)),
@@ -119,7 +127,11 @@ impl Shown {
             details.extend(self.probes.iter().map(probe_line));
             details.extend(self.attempts.iter().map(attempt_line));
         }
-        let word = if matches!(self.status, "up" | "healed" | "new") { self.status.into() } else { self.status.to_uppercase() };
+        let word = if matches!(self.status, "up" | "healed" | "new") {
+            self.status.into()
+        } else {
+            self.status.to_uppercase()
+        };
         Row { word, paint: self.paint(), name: one_line(&self.name, 60), details }
     }
 
@@ -139,7 +151,12 @@ impl Shown {
     fn healed_detail(&self) -> String {
         let Some(attempt) = self.attempts.last() else { return "came back by itself".into() };
         let did = attempt.did.join(", ");
-        format!("{} in {}, verified by {}", one_line(&did, 200), human_duration(attempt.took), plural(self.probes.len(), "probe"))
+        format!(
+            "{} in {}, verified by {}",
+            one_line(&did, 200),
+            human_duration(attempt.took),
+            plural(self.probes.len(), "probe")
+        )
     }
 }
 

@@ -29,7 +29,8 @@ pub fn table(rows: &[Row], screen: &Screen) -> String {
     for row in rows {
         let pad = " ".repeat(words - row.word.chars().count());
         let head = format!("{}{pad}  {:<names$}", screen.paint(row.paint, &row.word), row.name);
-        let mut lines = row.details.iter().flat_map(|detail| wrap(detail, WIDTH.saturating_sub(indent)));
+        let mut lines =
+            row.details.iter().flat_map(|detail| wrap(detail, WIDTH.saturating_sub(indent)));
         match lines.next() {
             Some(first) if row.name.chars().count() > names => {
                 out.push_str(&format!("{head}\n{:indent$}{first}\n", ""));
@@ -87,8 +88,10 @@ mod tests {
             name: name.into(),
             details: details.iter().map(ToString::to_string).collect(),
         };
-        let long = "a reason that is so long that it has to be continued on a second line of its own";
-        let text = table(&[row("DOWN", "web", &[long, "second"]), row("up", "postgres", &[])], &screen);
+        let long =
+            "a reason that is so long that it has to be continued on a second line of its own";
+        let text =
+            table(&[row("DOWN", "web", &[long, "second"]), row("up", "postgres", &[])], &screen);
         let want = "\
 DOWN  web       a reason that is so long that it has to be continued on a second
                 line of its own

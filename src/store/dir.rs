@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::store::atomic;
+use crate::store::{atomic, names};
 
 /// A state directory that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +107,11 @@ impl Dir {
     /// Evidence, a folder an incident.
     pub fn incidents(&self) -> PathBuf {
         self.0.join("incidents")
+    }
+
+    /// Where a service's known good config files are kept.
+    pub fn known_good(&self, service: &str) -> PathBuf {
+        self.0.join("known-good").join(names::safe(service))
     }
 
     /// The last config that loaded.

@@ -87,12 +87,16 @@ pub fn name() -> String {
 /// Load, memory in use and the root file system in use, for a ping's text: `load:0.42 mem:41% disk:63%`. What
 /// cannot be told is left out.
 pub fn line() -> String {
-    let share = |part: u64, all: u64| (all > 0).then(|| (u128::from(part) * 100).div_ceil(u128::from(all)));
+    let share =
+        |part: u64, all: u64| (all > 0).then(|| (u128::from(part) * 100).div_ceil(u128::from(all)));
     let load = load().ok().map(|[one, ..]| format!("load:{one:.2}"));
-    let memory = memory().ok().and_then(|memory| share(memory.total.saturating_sub(memory.available), memory.total));
+    let memory = memory()
+        .ok()
+        .and_then(|memory| share(memory.total.saturating_sub(memory.available), memory.total));
     let disk = disk(Path::new("/"), Duration::from_secs(1)).ok();
     let disk = disk.and_then(|disk| share(disk.total.saturating_sub(disk.free), disk.total));
-    let words = [load, memory.map(|used| format!("mem:{used}%")), disk.map(|used| format!("disk:{used}%"))];
+    let words =
+        [load, memory.map(|used| format!("mem:{used}%")), disk.map(|used| format!("disk:{used}%"))];
     words.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
