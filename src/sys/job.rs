@@ -72,7 +72,7 @@ impl JobEnded {
         u8::try_from(code).unwrap_or(u8::MAX)
     }
 
-    /// In words: `exit status 3`, `killed by signal 9 (SIGKILL)`, `still running after its time limit`.
+    /// In words: `exit status 3`, `killed by signal 9 (SIGKILL)`, `ended at its time limit`.
     pub fn words(&self) -> String {
         match self {
             Self::Exited(code) => format!("exit status {code}"),
@@ -80,7 +80,7 @@ impl JobEnded {
                 Some(name) => format!("killed by signal {signal} ({name})"),
                 None => format!("killed by signal {signal}"),
             },
-            Self::TimedOut => "still running after its time limit".into(),
+            Self::TimedOut => "ended at its time limit".into(),
             Self::NotStarted { why, .. } => format!("cannot be started: {why}"),
         }
     }

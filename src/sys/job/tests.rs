@@ -63,7 +63,7 @@ fn each_end_has_its_exit_code() {
             "cannot be started: `/etc/passwd`: Permission denied (os error 13)",
         ),
         (Job::new(None::<OsString>), 127, "cannot be started: no command was named"),
-        (late, 124, "still running after its time limit"),
+        (late, 124, "ended at its time limit"),
     ] {
         let (report, ..) = run(&job);
         assert_eq!((report.ended.exit_code(), report.ended.words().as_str()), (code, words));
