@@ -115,8 +115,7 @@ fn name_in(node: &Node) -> Option<(String, Place)> {
 
 /// Channels that nobody named are numbered where their names would be the same: two may write to one person.
 fn read_channels(nodes: Vec<Node>, problems: &mut Problems) -> Vec<Channel> {
-    let mut taken: Vec<String> =
-        nodes.iter().filter_map(name_in).map(|(name, _)| name).collect();
+    let mut taken: Vec<String> = nodes.iter().filter_map(name_in).map(|(name, _)| name).collect();
     let mut channels = Vec::new();
     for node in nodes {
         let named = name_in(&node).is_some();
