@@ -118,7 +118,8 @@ fn the_example_of_the_contract_means_what_it_says() {
     assert_eq!(postgres.strategies.len(), 1);
     assert_eq!(postgres.policy, Policy::default());
     assert_eq!(config.heartbeats[0].name, "MiracleMax Server");
-    assert_eq!(config.notify.len(), 1);
+    let channels: Vec<_> = config.notify.iter().map(|channel| channel.name.as_str()).collect();
+    assert_eq!(channels, ["email:me@example.org"]);
 }
 
 #[test]
@@ -173,6 +174,77 @@ fn policy_keys_of_a_service_outweigh_the_defaults() {
     );
 }
 
+/// The keys that a table has, as it says itself when it is given one that it has not.
+fn keys(before: &str) -> Vec<String> {
+    let text = format!("{before}\nzzzzzzzzzzzzzzzzzzzzzzzz = 1\n");
+    let problems = parse(&[Source { path: "keys.toml".into(), text }]).unwrap_err();
+    let hint = problems.0.iter().find_map(|problem| {
+        problem.message.contains("no key `zzz").then(|| problem.hint.clone()).flatten()
+    });
+    let hint = hint.unwrap_or_else(|| panic!("{before}:\n{problems}"));
+    hint.strip_prefix("it has ").unwrap().split(", ").map(ToOwned::to_owned).collect()
+}
+
+#[test]
+fn the_page_tells_every_key_and_every_kind_of_probe() {
+    let page = fs::read_to_string(dir("../../../man/miraclemax-config.5")).unwrap();
+    let told: Vec<&str> = page
+        .lines()
+        .filter(|line| line.starts_with(".It ") || line.starts_with(".Ic "))
+        .flat_map(|line| line.split_whitespace().skip(1))
+        .collect();
+    let kinds: Vec<_> = ["http", "https"].iter().chain(Probe::KINDS).collect();
+    for kind in &kinds {
+        let begins = format!("{kind}:");
+        assert!(told.iter().any(|word| word.starts_with(&begins)), "{kind} is not in the page");
+    }
+    let service = "[[service]]\nname = 'x'\n";
+    let checks = kinds.iter().map(|kind| {
+        let target = if kind.starts_with("http") { "//localhost" } else { "" };
+        format!("{service}[[service.check]]\nprobe = '{kind}:{target}'")
+    });
+    let mut count = 0;
+    for table in [
+        "",
+        "[defaults]",
+        service,
+        "[[heartbeat]]",
+        "[[notify]]\nvia = 'email'",
+        "[supervisord]",
+        "[defaults.flapping]",
+    ]
+    .map(ToOwned::to_owned)
+    .into_iter()
+    .chain(checks)
+    {
+        for key in keys(&table) {
+            assert!(told.contains(&key.as_str()), "`{key}` of {table} is not in the page");
+            count += 1;
+        }
+    }
+    assert!(count > 100, "only {count}");
+}
+
+#[test]
+fn the_examples_of_the_page_are_good() {
+    let page = fs::read_to_string(dir("../../../man/miraclemax-config.5")).unwrap();
+    let blocks: Vec<_> = page.split(".Bd -literal").skip(1).collect();
+    assert!(blocks.len() > 2);
+    for block in blocks {
+        let text = block.split_once('\n').unwrap().1.split("\n.Ed").next().unwrap();
+        let (name, text) = if text.starts_with('{') {
+            ("page.json", text.to_owned())
+        } else if text.starts_with("[[service.check]]") {
+            ("page.toml", format!("[[service]]\nname = 'x'\n{text}"))
+        } else {
+            ("page.toml", text.to_owned())
+        };
+        if let Err(problems) = parse(&[Source { path: name.into(), text: text.clone() }]) {
+            panic!("{text}\n{problems}");
+        }
+    }
+}
+
 #[test]
 fn a_hundred_services_are_read_in_no_time() {
     let mut text = String::from("# many\n");
@@ -195,4 +267,43 @@ fn a_hundred_services_are_read_in_no_time() {
         .unwrap();
     // Unoptimized code on a busy machine; what is built for release takes well under 2 ms.
     assert!(best < Duration::from_millis(60), "{best:?}");
+}
+
+#[test]
+fn channels_that_nobody_named_get_names_of_their_own() {
+    let config = good("channels.toml");
+    let names: Vec<_> = config.notify.iter().map(|channel| channel.name.as_str()).collect();
+    assert_eq!(names, ["email:me@example.org", "email:me@example.org-2"]);
+    assert_eq!(config.supervisord.unwrap().address, "http://127.0.0.1:9001");
+}
+
+#[test]
+fn a_config_cut_anywhere_is_read_or_refused_with_places_that_exist() {
+    for name in ["design.toml", "design.json", "full.toml"] {
+        let text = fs::read_to_string(dir("good").join(name)).unwrap();
+        let mut refused = 0;
+        for (cut, _) in text.char_indices() {
+            let sources = [Source { path: name.into(), text: text[..cut].to_owned() }];
+            let Err(problems) = parse(&sources) else { continue };
+            refused += 1;
+            let lines = u32::try_from(text[..cut].split('\n').count()).unwrap();
+            for place in problems.0.iter().map(|problem| problem.place.as_ref().unwrap()) {
+                assert!(place.line <= lines, "{name} cut at {cut}: {problems}");
+            }
+        }
+        assert!(refused > text.len() / 4, "{name}: only {refused}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_text_is_a_probe_or_a_problem_whose_caret_is_in_it(
+        text in "(tcp|https|disk|exec|process|x)?(:|://|)[a-zäß:@/?#&=%0-9\"\u{202e} ]{0,30}"
+    ) {
+        if let Err(problem) = probe(&text)
+            && let Some((shown, spot)) = &problem.caret
+        {
+            proptest::prop_assert!(*spot <= shown.chars().count(), "{}", problem);
+        }
+    }
 }

@@ -47,9 +47,12 @@ impl<'t> Lines<'t> {
 
     /// What stands at `place`, to the end of the text.
     pub(super) fn rest_at(&self, place: &Place) -> &'t str {
-        let line =
-            self.starts.get(place.line as usize - 1).map_or("", |start| &self.text[*start..]);
-        line.char_indices().nth(place.col as usize - 1).map_or("", |(at, _)| &line[at..])
+        let before = |count: u32| (count as usize).checked_sub(1);
+        let found = before(place.line).zip(before(place.col)).and_then(|(line, col)| {
+            let line = &self.text[*self.starts.get(line)?..];
+            line.char_indices().nth(col).map(|(at, _)| &line[at..])
+        });
+        found.unwrap_or_default()
     }
 }
 

@@ -47,7 +47,7 @@ pub struct Config {
     pub services: Vec<Service>,
     /// In the order of the files.
     pub heartbeats: Vec<Heartbeat>,
-    /// In the order of the files.
+    /// In the order of the files, each under a name of its own.
     pub notify: Vec<Channel>,
     /// supervisord's address, when it is not where it usually is.
     pub supervisord: Option<Server>,

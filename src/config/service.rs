@@ -59,6 +59,7 @@ pub(super) struct Around<'a> {
 
 /// Reads a `[[service]]`; one with mistakes in it is read as far as possible, so that all are found.
 pub(super) fn read(node: Node, around: &Around<'_>, problems: &mut Problems) -> Placed {
+    let before = problems.0.len();
     let node = former::without_misplaced(node, problems);
     let mut fields = Fields::of_node("service", node, problems);
     let place = fields.place_of("name");
@@ -66,7 +67,6 @@ pub(super) fn read(node: Node, around: &Around<'_>, problems: &mut Problems) -> 
     if let Some(why) = unfit(&name) {
         fields.problems().at(&place, format!("`name` {why}"));
     }
-    let port_place = fields.place_of("port");
     let port = fields.whole("port", 1..=65535).and_then(|port| u16::try_from(port).ok());
     let domain = fields.word("domain");
     let critical = fields.flag("critical").unwrap_or(true);
@@ -85,13 +85,14 @@ pub(super) fn read(node: Node, around: &Around<'_>, problems: &mut Problems) -> 
     for table in tables {
         probes.extend(check(table, around, problems));
     }
-    if let Some(port) = port {
-        let fields = Fields::new("probe port", port_place, Vec::new(), problems);
-        let implied = Probe::read("port", &port.to_string(), fields);
-        let said = |probe: &Probe| probes.iter().any(|other| other.text == probe.text);
-        if let Some(probe) = implied.filter(|probe| !said(probe)) {
-            probes.insert(0, probe);
-        }
+    if let Some(implied) = port.map(Probe::implied_port)
+        && probes.iter().all(|probe| probe.text != implied.text)
+    {
+        probes.insert(0, implied);
+    }
+    if probes.is_empty() && problems.0.len() == before && matches!(manager, Choice::Commands(_)) {
+        let message = "nothing to look at: plain commands tell no state";
+        problems.at_with_hint(&place, message, "add `port` or `checks`");
     }
     let service = Service {
         name,

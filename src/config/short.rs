@@ -41,8 +41,9 @@ pub(super) fn read(
                 entries.push(entry);
             }
         }
-        let fields =
-            Fields::new(format!("probe {}", parts.kind), at(parts.place), entries, &mut found);
+        let known = URLS.contains(&parts.kind) || Probe::KINDS.contains(&parts.kind);
+        let place = at(if known { parts.place } else { 0 });
+        let fields = Fields::new(format!("probe {}", parts.kind), place, entries, &mut found);
         Probe::read(parts.kind, &parts.target, fields)
     });
     for mut problem in found.0 {
@@ -77,6 +78,11 @@ fn take_apart<'t>(
         problems.0.push(without_kind(text, &at(0)));
         return None;
     };
+    if let Some(meant) = meant(kind, rest) {
+        let message = format!("there is no kind of probe `{kind}`");
+        problems.at_with_hint(&at(0), message, format!("did you mean `{meant}`?"));
+        return None;
+    }
     let begins = kind.len() + 1;
     if kind == COMMAND {
         let target = rest.trim_start();
@@ -160,6 +166,22 @@ fn without_kind(text: &str, place: &Place) -> Problem {
         format!("did you mean `systemd:{name}` or `process:{name}`?")
     };
     problem("a probe without a kind", hint)
+}
+
+/// What a kind that does not exist was probably meant to be, where no name is near it.
+fn meant(kind: &str, rest: &str) -> Option<String> {
+    if URLS.contains(&kind) || Probe::KINDS.contains(&kind) {
+        return None;
+    }
+    match kind {
+        "unit" | "service" => Some(format!("systemd:{rest}")),
+        "command" | "cmd" => Some(format!("exec:{rest}")),
+        _ => {
+            let port = rest.split('?').next().unwrap_or_default();
+            let is_port = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+            is_port.then(|| format!("tcp:{kind}:{rest}"))
+        }
+    }
 }
 
 /// With `%20` and its like replaced by what they stand for. A `%` that no two hexadecimal digits follow is
@@ -256,6 +278,8 @@ mod tests {
             (":8080", "did you mean `port:8080`?"),
             ("/var/lib", "did you mean `file:/var/lib`, `disk:/var/lib` or `exec:/var/lib`?"),
             ("nginx.service", "did you mean `systemd:nginx.service`?"),
+            ("unit:nginx", "did you mean `systemd:nginx`?"),
+            ("localhost:5432?under=2s", "did you mean `tcp:localhost:5432?under=2s`?"),
             ("db.example.org:5432", "did you mean `tcp:db.example.org:5432`?"),
             ("books.example.org/x", "did you mean `https://books.example.org/x`?"),
             ("", "write one such as `tcp:localhost:5432`"),

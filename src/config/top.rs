@@ -45,6 +45,9 @@ pub(super) fn read(
 
     let supervisord = supervisord.and_then(|node| {
         let mut fields = Fields::of_node("`[supervisord]`", node, problems);
+        if !fields.has("url") {
+            fields.required("url");
+        }
         let server = Server::read(&mut fields);
         fields.finish();
         server
@@ -68,14 +71,17 @@ pub(super) fn read(
         needs::check(&services, problems);
     }
 
-    let heartbeats =
-        placed(heartbeats, |node| Heartbeat::read(Fields::of_node("heartbeat", node, problems)));
-    unique("heartbeat", heartbeats.iter().map(|(one, place)| (one.name.as_str(), place)), problems);
-    let channels =
-        placed(channels, |node| Channel::read(Fields::of_node("notify", node, problems)));
-    unique("notify", channels.iter().map(|(one, place)| (one.name.as_str(), place)), problems);
+    for (what, nodes) in [("heartbeat", &heartbeats), ("notify", &channels)] {
+        let names: Vec<_> = nodes.iter().filter_map(name_in).collect();
+        unique(what, names.iter().map(|(name, place)| (name.as_str(), place)), problems);
+    }
+    let heartbeats: Vec<_> = heartbeats
+        .into_iter()
+        .filter_map(|node| Heartbeat::read(Fields::of_node("heartbeat", node, problems)))
+        .collect();
+    let notify = read_channels(channels, problems);
     if complete {
-        for (name, place) in channels.iter().flat_map(|(channel, _)| &channel.services) {
+        for (name, place) in notify.iter().flat_map(|channel| &channel.services) {
             needs::exists(name, place, &services, problems);
         }
     }
@@ -92,23 +98,42 @@ pub(super) fn read(
         deadline,
         jobs: jobs.unwrap_or(super::JOBS),
         services: services.into_iter().map(|placed| placed.service).collect(),
-        heartbeats: heartbeats.into_iter().map(|(one, _)| one).collect(),
-        notify: channels.into_iter().map(|(one, _)| one).collect(),
+        heartbeats,
+        notify,
         supervisord,
     }
 }
 
-/// What `read` makes of each table, with the place of its name, or its own where it has none.
-fn placed<T>(nodes: Vec<Node>, mut read: impl FnMut(Node) -> Option<T>) -> Vec<(T, Place)> {
-    let place = |node: &Node| match &node.value {
-        Value::Table(entries) => {
-            entries.iter().find(|entry| entry.key == "name").map(|entry| entry.node.place.clone())
+/// The name that is written in a table, and where. Also of tables that turn out to be of no use: two of
+/// the same name are two mistakes.
+fn name_in(node: &Node) -> Option<(String, Place)> {
+    let Value::Table(entries) = &node.value else { return None };
+    let entry = entries.iter().find(|entry| entry.key == "name")?;
+    let Value::Text(name) = &entry.node.value else { return None };
+    Some((name.clone(), entry.node.place.clone()))
+}
+
+/// Channels that nobody named are numbered where their names would be the same: two may write to one person.
+fn read_channels(nodes: Vec<Node>, problems: &mut Problems) -> Vec<Channel> {
+    let mut taken: Vec<String> = nodes.iter().filter_map(name_in).map(|(name, _)| name).collect();
+    let mut channels = Vec::new();
+    for node in nodes {
+        let named = name_in(&node).is_some();
+        let Some(mut channel) = Channel::read(Fields::of_node("notify", node, problems)) else {
+            continue;
+        };
+        if !named {
+            let base = channel.name.clone();
+            let mut count = 1;
+            while taken.contains(&channel.name) {
+                count += 1;
+                channel.name = format!("{base}-{count}");
+            }
+            taken.push(channel.name.clone());
         }
-        _ => None,
-    };
-    let named =
-        nodes.into_iter().map(|node| (place(&node).unwrap_or_else(|| node.place.clone()), node));
-    named.filter_map(|(place, node)| Some((read(node)?, place))).collect()
+        channels.push(channel);
+    }
+    channels
 }
 
 /// The tables of a list; what is no table is reported here and left out.

@@ -128,7 +128,7 @@ impl<'p> Fields<'p> {
 
     /// Whether `key` is set and not yet read.
     pub fn has(&self, key: &str) -> bool {
-        self.entries.iter().any(|e| e.key == key)
+        self.entries.iter().any(|e| e.key == key && e.node.value != Value::Null)
     }
 
     /// What is set and not yet read, as the short form writes it: `free=10%&under=2s`. Tables are left out.
@@ -146,7 +146,7 @@ impl<'p> Fields<'p> {
             self.asked.push(key);
         }
         let index = self.entries.iter().position(|e| e.key == key)?;
-        Some(self.entries.remove(index).node)
+        Some(self.entries.remove(index).node).filter(|node| node.value != Value::Null)
     }
 
     /// Takes `key` by `read`; `None` from it means "not what was expected" and is reported with `expected`.
@@ -413,10 +413,23 @@ impl<'p> Fields<'p> {
                 None,
             );
         }
-        let plain = self.word(key).map(|text| SecretSource::Plain(Secret::new(&text)));
+        let plain = self.secret_text(key).map(|text| SecretSource::Plain(Secret::new(&text)));
         let file = self.path(key_file).map(SecretSource::File);
         let env = self.word(key_env).map(SecretSource::Env);
         plain.or(file).or(env)
+    }
+
+    /// Like [`Self::word`], but no error shows what was found.
+    fn secret_text(&mut self, key: &'static str) -> Option<String> {
+        let node = self.node(key)?;
+        let text = text_of(&node.value);
+        let message = match &text {
+            Some(text) if !text.trim().is_empty() => return Some(text.clone()),
+            Some(_) => format!("`{key}`: is empty"),
+            None => format!("`{key}` expects a string in quotes, found {}", node.value.kind()),
+        };
+        self.wrong(&node.place, message, None);
+        None
     }
 
     /// A list of tables (`[[key]]`), or one table.
@@ -490,9 +503,14 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// `90s`, `20m`, `1h 30m`.
+/// `90s`, `20m`, `1h 30m`; ten years at most, so that adding it to a clock cannot overflow.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text.trim()).map_err(|err| format!("`{text}` is no duration ({err})"))
+    let duration = humantime::parse_duration(text.trim())
+        .map_err(|err| format!("`{text}` is no duration ({err})"))?;
+    if duration > Duration::from_secs(3653 * 86_400) {
+        return Err(format!("`{text}` is longer than ten years"));
+    }
+    Ok(duration)
 }
 
 /// A size in bytes: digits, a fraction if wanted, and `k`, `M`, `G` or `T` (powers of 1024).
@@ -628,6 +646,37 @@ mod tests {
             "{}",
             found[0]
         );
+    }
+
+    #[test]
+    fn a_secret_without_quotes_is_not_shown() {
+        let found = problems(vec![entry(2, "password", Value::Int(12345))], |fields| {
+            fields.secret("password", "password_file", "password_env");
+        });
+        assert_eq!(
+            found,
+            ["c.toml:2:1: `password` expects a string in quotes, found a whole number"]
+        );
+    }
+
+    #[test]
+    fn null_is_not_set_but_its_key_must_exist() {
+        let found = problems(
+            vec![entry(2, "domain", Value::Null), entry(3, "dmain", Value::Null)],
+            |fields| {
+                assert_eq!(fields.word("domain"), None);
+                fields.required("name");
+            },
+        );
+        assert_eq!(found.len(), 2, "{found:#?}");
+        assert_eq!(found[0], "c.toml:1:1: service needs `name`");
+        assert!(found[1].starts_with("c.toml:3:1: service has no key `dmain`"), "{}", found[1]);
+    }
+
+    #[test]
+    fn a_duration_cannot_overflow_a_clock() {
+        assert!(parse_duration("18446744073709551615s").is_err());
+        assert!(parse_duration("9years").is_ok());
     }
 
     #[test]
