@@ -84,17 +84,17 @@ impl Process {
     }
 
     fn fits(&self, process: &process::Process) -> Fit {
-        let exe = || process::exe(process.pid);
         if let Some(name) = &self.name
             && !named(process, name)
         {
             return Fit::No;
         }
         if let Some(wanted) = &self.exe {
-            match exe() {
+            match process::exe(process.pid) {
                 Some(exe) if exe == *wanted => {}
-                // A zombie and a kernel thread have none; without a name every one would be in doubt.
-                None if !process.zombie && self.name.is_some() && !may_read(process.pid) => {
+                // A zombie has none any more; its name has to do.
+                None if process.zombie && called_as(process, wanted) => {}
+                None if called_as(process, wanted) && !may_read(process.pid) => {
                     return Fit::NoRight;
                 }
                 _ => return Fit::No,
@@ -183,19 +183,35 @@ fn age(started: Timestamp, written: Timestamp, booted: Timestamp) -> Age {
 }
 
 fn named(process: &process::Process, name: &str) -> bool {
-    let file_name = |path: &Path| path.file_name().is_some_and(|file| file == name);
-    if process.name == name || process::exe(process.pid).is_some_and(|exe| file_name(&exe)) {
+    if process.name == name {
         return true;
+    }
+    let file_name = |path: &Path| path.file_name().is_some_and(|file| file == name);
+    let argv = || process::argv(process.pid);
+    match process::exe(process.pid) {
+        Some(exe) if file_name(&exe) => return true,
+        // What it was started as may be known to everybody, and says nearly the same.
+        None if !may_read(process.pid) => {
+            return argv().first().is_some_and(|word| file_name(Path::new(word)));
+        }
+        _ => {}
     }
     // Linux cuts names: what it was started as decides. A script's interpreter comes first there.
     name.len() > NAME_MAX
         && name.as_bytes().get(..NAME_MAX) == Some(process.name.as_bytes())
-        && process::argv(process.pid).iter().take(3).any(|word| file_name(Path::new(word)))
+        && argv().iter().take(3).any(|word| file_name(Path::new(word)))
+}
+
+/// Whether it has the name that running `exe` gives a process.
+fn called_as(process: &process::Process, exe: &Path) -> bool {
+    let name = exe.file_name().unwrap_or_default().as_encoded_bytes();
+    name.get(..NAME_MAX).unwrap_or(name) == process.name.as_bytes()
 }
 
 /// Another user's program may not be known; a kernel thread has none, and that may be known.
 fn may_read(pid: u32) -> bool {
     let me = rustix::process::geteuid().as_raw();
+    // Asked last: it reads one more file.
     me == 0 || process::uid(pid) == Some(me)
 }
 

@@ -71,7 +71,7 @@ pub fn look_all(
             threaded: waits,
         }
     });
-    Round::new(jobs.collect(), bounds).run(progress)
+    Round::new(jobs.collect(), bounds, progress).run()
 }
 
 type Work = Arc<dyn Fn(bool) -> Answer + Send + Sync>;
@@ -93,24 +93,31 @@ struct Running {
     cutoff: Deadline,
 }
 
-/// What a thread hands back: which job, which try of it, what and how long.
-type Done = (usize, u32, Answer, Duration);
+/// What a look came to, and which try of which job it was.
+struct Done {
+    index: usize,
+    tried: u32,
+    answer: Answer,
+    took: Duration,
+}
 
-struct Round {
+struct Round<'a> {
     jobs: Vec<Job>,
     looks: Vec<Option<Look>>,
     at_once: usize,
     deadline: Deadline,
+    progress: &'a mut dyn FnMut(usize, &Look),
+    /// Which job, and which try of it comes next.
     ready: VecDeque<(usize, u32)>,
     running: Vec<Running>,
-    /// Not up, and to be tried again then; with what it said last.
-    resting: Vec<(Deadline, usize, u32, Answer, Duration)>,
+    /// Not up, and to be tried again then.
+    resting: Vec<(Deadline, Done)>,
     sender: Sender<Done>,
     receiver: Receiver<Done>,
 }
 
-impl Round {
-    fn new(jobs: Vec<Job>, bounds: &Bounds) -> Self {
+impl<'a> Round<'a> {
+    fn new(jobs: Vec<Job>, bounds: &Bounds, progress: &'a mut dyn FnMut(usize, &Look)) -> Self {
         let (sender, receiver) = mpsc::channel();
         Self {
             looks: jobs.iter().map(|_| None).collect(),
@@ -118,6 +125,7 @@ impl Round {
             jobs,
             at_once: bounds.jobs.max(1),
             deadline: bounds.deadline,
+            progress,
             running: Vec::new(),
             resting: Vec::new(),
             sender,
@@ -125,57 +133,55 @@ impl Round {
         }
     }
 
-    fn run(mut self, progress: &mut dyn FnMut(usize, &Look)) -> Vec<Look> {
+    fn run(mut self) -> Vec<Look> {
         loop {
             self.wake();
             if self.deadline.passed() {
-                self.stop(progress);
+                self.stop();
             }
-            self.begin(progress);
-            self.give_up(progress);
-            if self.running.is_empty() && self.ready.is_empty() && self.resting.is_empty() {
+            self.begin();
+            if self.running.is_empty() && self.resting.is_empty() {
                 break;
             }
-            if let Ok((index, tried, answer, took)) = self.receiver.recv_timeout(self.pause()) {
-                let place = self.running.iter().position(|r| (r.index, r.tried) == (index, tried));
-                // One that was given up may still come back: too late.
-                if let Some(place) = place {
-                    self.running.swap_remove(place);
-                    self.weigh(index, tried, answer, took, progress);
-                }
+            if let Ok(done) = self.receiver.recv_timeout(self.pause()) {
+                self.weigh(done);
             }
+            // All that has come counts before anything is called late: this thread may have been held up.
+            while let Ok(done) = self.receiver.try_recv() {
+                self.weigh(done);
+            }
+            self.give_up();
         }
         self.looks.into_iter().flatten().collect()
     }
 
     /// Those whose pause is over are ready again.
     fn wake(&mut self) {
-        let (over, rest) =
-            std::mem::take(&mut self.resting).into_iter().partition(|r| r.0.passed());
+        let all = std::mem::take(&mut self.resting);
+        let (over, rest): (Vec<_>, _) = all.into_iter().partition(|(until, _)| until.passed());
         self.resting = rest;
-        let over: Vec<(Deadline, usize, u32, Answer, Duration)> = over;
-        self.ready.extend(over.into_iter().map(|(_, index, tried, ..)| (index, tried + 1)));
+        self.ready.extend(over.into_iter().map(|(_, done)| (done.index, done.tried + 1)));
     }
 
     /// The run's time is over: what is not under way will not be.
-    fn stop(&mut self, progress: &mut dyn FnMut(usize, &Look)) {
-        for (_, index, _, answer, took) in std::mem::take(&mut self.resting) {
-            self.finish(index, answer, took, progress);
+    fn stop(&mut self) {
+        for (_, done) in std::mem::take(&mut self.resting) {
+            self.finish(done.index, done.answer, done.took);
         }
         for (index, _) in std::mem::take(&mut self.ready) {
             let answer = Answer::unknown("not looked at: the run's deadline came first");
-            self.finish(index, answer, Duration::ZERO, progress);
+            self.finish(index, answer, Duration::ZERO);
         }
     }
 
-    fn begin(&mut self, progress: &mut dyn FnMut(usize, &Look)) {
+    fn begin(&mut self) {
         while self.running.len() < self.at_once {
             let Some((index, tried)) = self.ready.pop_front() else { break };
             let (job, watch) = (&self.jobs[index], Stopwatch::start());
             let work = Arc::clone(&job.work);
             if !job.threaded {
                 let answer = caught(&work, false);
-                self.finish(index, answer, watch.read(), progress);
+                self.finish(index, answer, watch.read());
                 continue;
             }
             let cutoff = Deadline::after(self.deadline.left().min(job.timeout) + SLACK);
@@ -183,68 +189,58 @@ impl Round {
             let look = move || {
                 let answer = caught(&work, tried > 1);
                 // The receiver has gone when the round is over: then it is too late.
-                let _ = sender.send((index, tried, answer, watch.read()));
+                let _ = sender.send(Done { index, tried, answer, took: watch.read() });
             };
             match std::thread::Builder::new().name("probe".into()).spawn(look) {
                 Ok(_) => self.running.push(Running { index, tried, watch, cutoff }),
                 Err(err) => {
                     let answer = Answer::unknown(format!("no thread could be started: {err}"));
-                    self.finish(index, answer, watch.read(), progress);
+                    self.finish(index, answer, watch.read());
                 }
             }
         }
     }
 
-    fn give_up(&mut self, progress: &mut dyn FnMut(usize, &Look)) {
-        let (late, rest): (Vec<_>, _) =
-            std::mem::take(&mut self.running).into_iter().partition(|r| r.cutoff.passed());
+    fn weigh(&mut self, done: Done) {
+        let same = |running: &Running| (running.index, running.tried) == (done.index, done.tried);
+        // One that was given up may still come back: too late.
+        let Some(place) = self.running.iter().position(same) else { return };
+        self.running.swap_remove(place);
+        let job = &self.jobs[done.index];
+        if done.answer.verdict.is_up() || done.tried >= job.tries || self.deadline.passed() {
+            self.finish(done.index, done.answer, done.took);
+        } else {
+            self.resting.push((Deadline::after(job.gap), done));
+        }
+    }
+
+    fn give_up(&mut self) {
+        let all = std::mem::take(&mut self.running);
+        let (late, rest): (Vec<_>, _) = all.into_iter().partition(|r| r.cutoff.passed());
         self.running = rest;
         for Running { index, watch, .. } in late {
-            let took = watch.read();
-            let limit = self.jobs[index].timeout;
+            let (took, limit) = (watch.read(), self.jobs[index].timeout);
             let answer = if took < limit {
                 Answer::unknown("it had not answered when the run's deadline came")
             } else {
                 Answer::unknown(format!("it did not answer within {}", human_duration(limit)))
             };
             // Not tried again: that would only leave another thread behind.
-            self.finish(index, answer, took, progress);
+            self.finish(index, answer, took);
         }
     }
 
-    fn weigh(
-        &mut self,
-        index: usize,
-        tried: u32,
-        answer: Answer,
-        took: Duration,
-        progress: &mut dyn FnMut(usize, &Look),
-    ) {
-        let job = &self.jobs[index];
-        if answer.verdict.is_up() || tried >= job.tries || self.deadline.passed() {
-            self.finish(index, answer, took, progress);
-        } else {
-            self.resting.push((Deadline::after(job.gap), index, tried, answer, took));
-        }
-    }
-
-    fn finish(
-        &mut self,
-        index: usize,
-        answer: Answer,
-        took: Duration,
-        progress: &mut dyn FnMut(usize, &Look),
-    ) {
+    fn finish(&mut self, index: usize, answer: Answer, took: Duration) {
         let probe = self.jobs[index].text.clone();
         let look = Look { probe, verdict: answer.verdict, detail: answer.detail, took };
-        progress(index, &look);
+        (self.progress)(index, &look);
         self.looks[index] = Some(look);
     }
 
     /// Until something has to be done at the latest.
     fn pause(&self) -> Duration {
         let cutoffs = self.running.iter().map(|running| running.cutoff.left());
-        let rests = self.resting.iter().map(|resting| resting.0.left());
+        let rests = self.resting.iter().map(|(until, _)| until.left());
         let next = cutoffs.chain(rests).min().unwrap_or_default();
         if self.deadline.passed() { next } else { next.min(self.deadline.left()) }
     }
@@ -280,19 +276,19 @@ mod tests {
     fn round(jobs: Vec<Job>, at_once: usize, deadline: Duration) -> (Vec<Look>, Vec<usize>) {
         let bounds = Bounds { jobs: at_once, deadline: Deadline::after(deadline) };
         let mut heard = Vec::new();
-        let looks = Round::new(jobs, &bounds).run(&mut |index, _| heard.push(index));
+        let looks = Round::new(jobs, &bounds, &mut |index, _| heard.push(index)).run();
         (looks, heard)
     }
 
     /// Blocks until it is dropped by the other side, as a hung mount would.
     fn hangs() -> (Sender<()>, impl Fn(bool) -> Answer + Send + Sync + 'static) {
-        let (hold, held) = mpsc::channel::<()>();
-        let held = std::sync::Mutex::new(held);
+        let (sender, receiver) = mpsc::channel::<()>();
+        let receiver = std::sync::Mutex::new(receiver);
         let work = move |_| {
-            let _ = held.lock().map(|held| held.recv());
+            let _ = receiver.lock().map(|receiver| receiver.recv());
             Answer::up("late")
         };
-        (hold, work)
+        (sender, work)
     }
 
     #[test]

@@ -27,11 +27,11 @@ mod tests {
 
     #[test]
     fn what_hangs_is_left_behind_and_what_breaks_is_none() {
-        let (hold, held) = mpsc::channel::<()>();
+        let (sender, held) = mpsc::channel::<()>();
         let watch = Stopwatch::start();
         assert_eq!(aside(Duration::from_millis(50), move || held.recv().is_ok()), None);
         assert!(watch.read() < Duration::from_secs(5));
-        drop(hold);
+        drop(sender);
         assert_eq!(aside(Duration::from_secs(10), || 7), Some(7));
         assert_eq!(aside(Duration::from_secs(10), || -> u8 { panic!("on purpose") }), None);
     }

@@ -236,11 +236,11 @@ mod tests {
 
     #[test]
     fn what_does_not_answer_is_late() {
-        let (hold, held) = std::sync::mpsc::channel::<()>();
+        let (sender, held) = std::sync::mpsc::channel::<()>();
         let limit = Duration::from_millis(50);
         let missed =
             aside(limit, move || held.recv().is_ok()).ok_or(Missed::Late(limit)).unwrap_err();
         assert_eq!(missed.to_string(), "the file system did not answer within 0.1s");
-        drop(hold);
+        drop(sender);
     }
 }

@@ -34,11 +34,17 @@ fn server(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
     port
 }
 
-/// Reads the request's head, and its body as far as it has come with it.
+/// Reads one request, head and body.
 fn request_of(stream: &mut impl Read) -> String {
-    let mut text = Vec::new();
-    let mut buffer = [0; 4096];
-    while !text.windows(4).any(|window| window == b"\r\n\r\n") {
+    let (mut text, mut buffer) = (Vec::new(), [0; 4096]);
+    loop {
+        let so_far = String::from_utf8_lossy(&text).to_lowercase();
+        if let Some((head, body)) = so_far.split_once("\r\n\r\n") {
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
+                break;
+            }
+        }
         match stream.read(&mut buffer) {
             Ok(count) if count > 0 => text.extend_from_slice(&buffer[..count]),
             _ => break,
@@ -165,7 +171,7 @@ fn an_endless_body_is_read_to_the_bound_and_no_further() {
     let port = server(|mut stream| {
         request_of(&mut stream);
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
-        while stream.write_all(&[b'x'; 64 * 1024]).is_ok() {}
+        while stream.write_all(&[b'x'; 8 * 1024]).is_ok() {}
     });
     let request = Request { most: 100_000, ..get(format!("http://127.0.0.1:{port}/")) };
     assert_eq!(send(&request).unwrap().body.len(), 100_000);
@@ -233,7 +239,7 @@ fn a_unix_socket_is_asked_instead_of_the_host() {
     };
     let seen = text(&send(&request).unwrap());
     assert!(
-        seen.starts_with("POST /RPC2 HTTP/1.1\r\n") && seen.contains("host: localhost"),
+        seen.starts_with("POST /RPC2 HTTP/1.1\r\n") && seen.ends_with("\r\n\r\n<x/>"),
         "{seen}"
     );
     let gone = send(&Request { unix: Some(dir.path().join("none")), ..request.clone() });
