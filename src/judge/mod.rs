@@ -20,6 +20,7 @@ pub mod freshness;
 pub mod obstacle;
 pub mod order;
 pub mod plan;
+pub mod remind;
 pub mod settle;
 pub mod severity;
 pub mod transition;
