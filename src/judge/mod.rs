@@ -26,6 +26,8 @@ pub mod severity;
 pub mod transition;
 
 #[cfg(test)]
+mod histories;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod support;

@@ -147,9 +147,8 @@ fn parse_days(text: &str) -> Result<[bool; 7], String> {
 fn parse_day(text: &str) -> Result<usize, String> {
     const FULL: [&str; 7] =
         ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
-    let is = |name: &&str| name.eq_ignore_ascii_case(text);
-    if let Some(day) = DAYS.iter().position(|d| is(&d)).or_else(|| FULL.iter().position(|d| is(&d)))
-    {
+    let place = |names: [&str; 7]| names.iter().position(|name| name.eq_ignore_ascii_case(text));
+    if let Some(day) = place(DAYS).or_else(|| place(FULL)) {
         return Ok(day);
     }
     let near = nearest(text, DAYS.into_iter().chain(FULL));
