@@ -20,10 +20,13 @@ pub mod freshness;
 pub mod obstacle;
 pub mod order;
 pub mod plan;
+pub mod remind;
 pub mod settle;
 pub mod severity;
 pub mod transition;
 
+#[cfg(test)]
+mod histories;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]

@@ -13,3 +13,4 @@ pub mod text;
 pub mod time;
 pub mod unit;
 pub mod verdict;
+pub mod window;
