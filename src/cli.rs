@@ -1,5 +1,6 @@
 //! The command line: types only. Their doc comments are `--help`, the man pages and the completions.
 //! Decides nothing and touches nothing.
+#![expect(clippy::doc_markdown, reason = "the doc comments are help texts, which have no markup")]
 
 use std::path::PathBuf;
 use std::time::Duration;

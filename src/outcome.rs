@@ -38,14 +38,14 @@ impl Outcome {
         }
     }
 
-    /// The worse of two findings: critical, then unknown, then warning, then ok. A broken configuration
-    /// outranks them all, because it is why a finding may be about yesterday's services.
+    /// The worse of two findings: critical, then warning, then unknown, then ok, as the monitoring plugins
+    /// have it. A broken configuration outranks them all: a finding may then be about yesterday's services.
     #[must_use]
     pub fn worst(self, other: Self) -> Self {
         let rank = |outcome: Self| match outcome {
             Self::Ok | Self::Job(_) => 0,
-            Self::Warning => 1,
-            Self::Unknown => 2,
+            Self::Unknown => 1,
+            Self::Warning => 2,
             Self::Critical => 3,
             Self::Busy => 4,
             Self::Config => 5,
@@ -103,11 +103,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_worst_of_several_is_critical_then_unknown_then_warning() {
+    fn the_worst_of_several_is_critical_then_warning_then_unknown() {
         use Outcome::{Config, Critical, Ok, Unknown, Warning};
         for (one, other, want) in [
             (Ok, Warning, Warning),
-            (Unknown, Warning, Unknown),
+            (Unknown, Warning, Warning),
             (Unknown, Critical, Critical),
             (Critical, Config, Config),
         ] {

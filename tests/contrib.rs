@@ -12,7 +12,8 @@ fn contrib() -> PathBuf {
 }
 
 fn files(dir: &str) -> Vec<(PathBuf, String)> {
-    let mut files: Vec<_> = fs::read_dir(contrib().join(dir)).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> =
+        fs::read_dir(contrib().join(dir)).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     files.into_iter().map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
 }
@@ -38,7 +39,10 @@ fn every_example_config_loads() {
 fn cron_jobs_call_what_exists_and_cron_would_run_them() {
     let mut jobs = 0;
     for (path, text) in files("cron.d") {
-        assert!(!path.file_name().unwrap().to_string_lossy().contains('.'), "cron passes over names with a dot");
+        assert!(
+            !path.file_name().unwrap().to_string_lossy().contains('.'),
+            "cron passes over names with a dot"
+        );
         assert!(text.ends_with('\n'), "cron passes over a last line without a newline");
         for line in text.lines().filter(|line| line.contains(" root  ")) {
             let command = line.split(" root  ").nth(1).unwrap();
@@ -63,8 +67,11 @@ fn systemd_units_and_launchd_jobs_call_what_exists() {
     }
     for (path, text) in files("launchd") {
         let inside = text.split("<array>").nth(1).unwrap().split("</array>").next().unwrap();
-        let words: Vec<&str> =
-            inside.split("<string>").skip(1).map(|word| word.split("</string>").next().unwrap()).collect();
+        let words: Vec<&str> = inside
+            .split("<string>")
+            .skip(1)
+            .map(|word| word.split("</string>").next().unwrap())
+            .collect();
         is_understood(&words.join(" "), &path);
         let label = path.file_stem().unwrap().to_string_lossy().into_owned();
         assert!(text.contains(&format!("<string>{label}</string>")), "{label}");

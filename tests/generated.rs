@@ -8,7 +8,8 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 use miraclemax::cli::Cli;
 
-const HELP: &str = "run `MIRACLEMAX_BLESS=1 cargo test --test integration generated`, and look at what changed";
+const HELP: &str =
+    "run `MIRACLEMAX_BLESS=1 cargo test --test integration generated`, and look at what changed";
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -27,9 +28,11 @@ fn held(path: &Path, text: &[u8]) {
 
 #[test]
 fn completions_are_those_of_the_command_line() {
-    for (shell, file) in
-        [(Shell::Bash, "miraclemax.bash"), (Shell::Zsh, "_miraclemax"), (Shell::Fish, "miraclemax.fish")]
-    {
+    for (shell, file) in [
+        (Shell::Bash, "miraclemax.bash"),
+        (Shell::Zsh, "_miraclemax"),
+        (Shell::Fish, "miraclemax.fish"),
+    ] {
         let mut text = Vec::new();
         clap_complete::generate(shell, &mut visible(), "miraclemax", &mut text);
         held(&root().join("completions").join(file), &text);
@@ -39,8 +42,11 @@ fn completions_are_those_of_the_command_line() {
 /// The command line without what is not for people.
 fn visible() -> clap::Command {
     let command = Cli::command();
-    let hidden: Vec<String> =
-        command.get_subcommands().filter(|sub| sub.is_hide_set()).map(|sub| sub.get_name().to_owned()).collect();
+    let hidden: Vec<String> = command
+        .get_subcommands()
+        .filter(|sub| sub.is_hide_set())
+        .map(|sub| sub.get_name().to_owned())
+        .collect();
     assert_eq!(hidden, ["drill-service"]);
     let mut shown = clap::Command::new("miraclemax")
         .version(env!("CARGO_PKG_VERSION"))
@@ -71,7 +77,11 @@ fn man_pages_are_those_of_the_command_line() {
     held(&root().join("man/miraclemax.1"), &text);
     for sub in command.get_subcommands() {
         let name = format!("miraclemax-{}", sub.get_name());
-        let sub = sub.clone().name(name.clone()).display_name(name.clone()).version(env!("CARGO_PKG_VERSION"));
+        let sub = sub
+            .clone()
+            .name(name.clone())
+            .display_name(name.clone())
+            .version(env!("CARGO_PKG_VERSION"));
         let mut text = Vec::new();
         clap_mangen::Man::new(sub).manual("miraclemax").source(source()).render(&mut text).unwrap();
         text.extend(b".SH \"SEE ALSO\"\n\\fBmiraclemax\\fR(1), \\fBmiraclemax\\-config\\fR(5)\n");
@@ -85,15 +95,25 @@ fn source() -> String {
 
 #[test]
 fn every_command_and_flag_has_a_page_that_names_it() {
-    let page = |name: &str| fs::read_to_string(root().join(format!("man/{name}.1"))).unwrap().replace("\\-", "-");
+    let page = |name: &str| {
+        fs::read_to_string(root().join(format!("man/{name}.1"))).unwrap().replace("\\-", "-")
+    };
     let mut flags = 0;
     for sub in visible().get_subcommands() {
         let text = page(&format!("miraclemax-{}", sub.get_name()));
         for flag in sub.get_arguments().filter_map(clap::Arg::get_long) {
             flags += 1;
-            assert!(text.contains(&format!("--{flag}")), "miraclemax-{}.1 does not name --{flag}", sub.get_name());
+            assert!(
+                text.contains(&format!("--{flag}")),
+                "miraclemax-{}.1 does not name --{flag}",
+                sub.get_name()
+            );
         }
-        assert!(page("miraclemax").contains(&format!("miraclemax-{}", sub.get_name())), "{}", sub.get_name());
+        assert!(
+            page("miraclemax").contains(&format!("miraclemax-{}", sub.get_name())),
+            "{}",
+            sub.get_name()
+        );
     }
     assert!(flags >= 15, "only {flags} flags were compared");
 }

@@ -23,8 +23,19 @@ const ALLOWED: [(&str, &[&str]); 15] = [
     (
         "commands",
         &[
-            "cli", "config", "heartbeat", "judge", "manager", "model", "notify", "outcome", "probe", "remedy", "report",
-            "store", "sys",
+            "cli",
+            "config",
+            "heartbeat",
+            "judge",
+            "manager",
+            "model",
+            "notify",
+            "outcome",
+            "probe",
+            "remedy",
+            "report",
+            "store",
+            "sys",
         ],
     ),
     ("lib", &["cli", "commands", "model", "outcome", "sys"]),
@@ -51,20 +62,28 @@ fn sources(dir: &Path) -> Vec<PathBuf> {
 
 /// `src/judge/plan.rs` is of layer `judge`, `src/cli.rs` of layer `cli`; and its own name is `plan`, `cli`.
 fn layer(path: &Path) -> (String, String) {
-    let inside = path.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap().with_extension("");
-    let parts: Vec<String> = inside.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+    let inside = path
+        .strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))
+        .unwrap()
+        .with_extension("");
+    let parts: Vec<String> =
+        inside.iter().map(|part| part.to_string_lossy().into_owned()).collect();
     (parts[0].clone(), parts.last().unwrap().clone())
 }
 
 /// The paths after `crate::` in a file, those in braces one by one: `use crate::{a, b::c}` and `crate::a::b(…)`.
 fn imports(text: &str) -> BTreeSet<String> {
-    let code: String = text.lines().map(|line| line.split("//").next().unwrap()).collect::<Vec<_>>().join(" ");
+    let code: String =
+        text.lines().map(|line| line.split("//").next().unwrap()).collect::<Vec<_>>().join(" ");
     let mut found = BTreeSet::new();
     for after in code.split("crate::").skip(1) {
         let list = after.strip_prefix('{').and_then(|rest| rest.split('}').next());
         for path in list.map_or_else(|| vec![after], |list| list.split(',').collect()) {
-            let path: String =
-                path.trim().chars().take_while(|c| c.is_ascii_alphanumeric() || "_:".contains(*c)).collect();
+            let path: String = path
+                .trim()
+                .chars()
+                .take_while(|c| c.is_ascii_alphanumeric() || "_:".contains(*c))
+                .collect();
             found.insert(path.trim_end_matches(':').to_owned());
         }
     }
@@ -87,7 +106,8 @@ fn every_import_follows_the_layers() {
             let (to, second) = (parts.next().unwrap(), parts.next().unwrap_or_default());
             edges += 1;
             if to != from && !allowed.contains(&to) {
-                wrong.push(format!("{}: `{from}` may not import `crate::{import}`", file.display()));
+                wrong
+                    .push(format!("{}: `{from}` may not import `crate::{import}`", file.display()));
             }
             let command_to_command = from == "commands"
                 && to == "commands"
@@ -96,16 +116,26 @@ fn every_import_follows_the_layers() {
                 && !SHARED.contains(&second)
                 && (name.as_str(), second) != DRILL;
             if command_to_command {
-                wrong.push(format!("{}: one command may not import another (`crate::{import}`)", file.display()));
+                wrong.push(format!(
+                    "{}: one command may not import another (`crate::{import}`)",
+                    file.display()
+                ));
             }
         }
     }
-    assert!(files.len() > 40 && edges > 150, "only {} files and {edges} edges were read", files.len());
+    assert!(
+        files.len() > 40 && edges > 150,
+        "only {} files and {edges} edges were read",
+        files.len()
+    );
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
 fn imports_are_seen_however_they_are_written() {
     let text = "use crate::model::text;\nuse crate::{judge, store::lock};\nlet x = crate::sys::clock::now(); // crate::no\n";
-    assert_eq!(Vec::from_iter(imports(text)), ["judge", "model::text", "store::lock", "sys::clock::now"]);
+    assert_eq!(
+        Vec::from_iter(imports(text)),
+        ["judge", "model::text", "store::lock", "sys::clock::now"]
+    );
 }

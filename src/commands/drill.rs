@@ -325,8 +325,8 @@ fn reason(cycled: &Cycled) -> String {
 }
 
 fn healed(cycled: &Cycled) -> Result<&Attempt> {
-    let attempts = cycled.shown.iter().flat_map(|shown| &shown.attempts);
-    let healed = attempts.filter(|attempt| attempt.outcome == Some(Came::Healed)).next_back();
+    let mut attempts = cycled.shown.iter().flat_map(|shown| &shown.attempts);
+    let healed = attempts.rfind(|attempt| attempt.outcome == Some(Came::Healed));
     healed.ok_or_else(|| anyhow!("it was not healed: {}", reason(cycled)))
 }
 
@@ -334,7 +334,7 @@ fn healed(cycled: &Cycled) -> Result<&Attempt> {
 pub(super) fn serve(args: &DrillService) -> Result<Outcome> {
     if args.detach {
         let exe = std::env::current_exe().context("cannot find the program's own file")?;
-        let argv = [
+        let service = [
             exe.display().to_string(),
             "drill-service".into(),
             "--port".into(),
@@ -344,7 +344,7 @@ pub(super) fn serve(args: &DrillService) -> Result<Outcome> {
             "--lifetime".into(),
             LIFETIME.into(),
         ];
-        exec::detach(&argv)?;
+        exec::detach(&service)?;
         return Ok(Outcome::Ok);
     }
     let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, args.port))

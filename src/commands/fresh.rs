@@ -58,16 +58,15 @@ pub(super) fn remember(
     max_age: Option<Duration>,
 ) -> Result<Remembered> {
     let read;
-    let configured = match configured {
-        Some(configured) => Some(configured),
+    let configured = if configured.is_some() {
+        configured
+    } else {
         // A config that does not load must not hide the state: what is remembered is asked for.
-        None => {
-            read = setup.config_if_any().unwrap_or_else(|err| {
-                setup.screen.note(&format!("warning: {err:#}"));
-                None
-            });
-            read.as_ref()
-        }
+        read = setup.config_if_any().unwrap_or_else(|err| {
+            setup.screen.note(&format!("warning: {err:#}"));
+            None
+        });
+        read.as_ref()
     };
     let config = configured.map(|configured| &configured.config);
     let services: Vec<(String, bool)> = config.map_or_else(Vec::new, |c| {

@@ -155,11 +155,7 @@ impl<'a, 'm> Healing<'a, 'm> {
     /// Tries the ladder's next steps until one acts. None when nothing is left to try in this run.
     fn step(&mut self, mut case: Case<'a>) -> Option<Case<'a>> {
         let service = case.sight.service;
-        loop {
-            let Some(&strategy) = service.strategies.get(case.step) else { break };
-            if case.left == 0 {
-                break;
-            }
+        while let Some(&strategy) = service.strategies.get(case.step).filter(|_| case.left > 0) {
             if self.deadline.left() < WORTH_BEGINNING {
                 self.next.push((
                     service.name.clone(),

@@ -29,7 +29,7 @@ pub fn run(cli: Cli, now: Now) -> Result<Outcome> {
         Command::Check(args) => check::run(&setup, &args),
         Command::Heal(args) if args.drill => drill::run(&setup),
         Command::Heal(args) => heal::run(&setup, &args),
-        Command::Ping(args) => ping::run(&setup, args),
+        Command::Ping(args) => ping::run(&setup, &args),
         Command::Stale(args) => stale::run(&setup, &args),
         Command::Status(args) => status::run(&setup, &args),
         Command::DrillService(args) => drill::serve(&args),

@@ -29,16 +29,16 @@ const LIMIT: Duration = Duration::from_secs(45);
 const BODY: u64 = 1 << 20;
 
 /// Pings all heartbeats, or the named one.
-pub(super) fn run(setup: &Setup, args: Ping) -> Result<Outcome> {
+pub(super) fn run(setup: &Setup, args: &Ping) -> Result<Outcome> {
     let configured = setup.config()?;
     setup.warn_broken(&configured);
     let heartbeats = pick(&configured, args.name.as_deref())?;
     if !args.job.is_empty() {
-        return wrap(setup, &heartbeats, &args);
+        return wrap(setup, &heartbeats, args);
     }
-    let (signal, body) = match given(&args) {
-        Some(signal) => (signal, body(&args)?.unwrap_or_default()),
-        None => claim(setup, &configured, body(&args)?)?,
+    let (signal, body) = match given(args) {
+        Some(signal) => (signal, body(args)?.unwrap_or_default()),
+        None => claim(setup, &configured, body(args)?)?,
     };
     tell(setup, &heartbeats, signal, &body, args.rid)
 }
@@ -192,12 +192,7 @@ fn wrap(setup: &Setup, heartbeats: &[&Heartbeat], args: &Ping) -> Result<Outcome
         started.extend(heartbeats.iter().map(|one| one.ping_beside(Signal::Start, rid, deadline)));
     });
     // One that was accepted tells how much text it takes.
-    let mut limits = vec![None; heartbeats.len()];
-    for ((heartbeat, beside), limit) in heartbeats.iter().zip(started).zip(&mut limits) {
-        let pinged = beside.settle();
-        *limit = pinged.body_limit;
-        settled(setup, heartbeat, Signal::Start, &pinged);
-    }
+    let started: Vec<Pinged> = started.into_iter().map(heartbeat::Beside::settle).collect();
     let code = report.ended.exit_code();
     let signal = if matches!(report.ended, JobEnded::NotStarted { .. }) {
         Signal::Fail
@@ -211,19 +206,25 @@ fn wrap(setup: &Setup, heartbeats: &[&Heartbeat], args: &Ping) -> Result<Outcome
         }
         text.push_str(line);
     }
-    let say = |index: usize| heartbeat::Ping {
-        rid,
-        body_limit: limits[index],
-        ..heartbeat::Ping::new(signal, &text)
+    let say = |index: usize| {
+        let body_limit = started.get(index).and_then(|pinged: &Pinged| pinged.body_limit);
+        heartbeat::Ping { rid, body_limit, ..heartbeat::Ping::new(signal, &text) }
     };
-    let pinged = heartbeat::ping_all(heartbeats, &say, Deadline::after(LIMIT));
-    for (heartbeat, pinged) in heartbeats.iter().zip(&pinged) {
-        settled(setup, heartbeat, signal, pinged);
-    }
-    if let JobEnded::NotStarted { why, .. } = &report.ended {
+    let ended = heartbeat::ping_all(heartbeats, &say, Deadline::after(LIMIT));
+    let not_started = match &report.ended {
+        JobEnded::NotStarted { why, .. } => Some(why.clone()),
+        _ => None,
+    };
+    // What the job wrote comes first, then what is to be said of it.
+    report.deliver();
+    if let Some(why) = not_started {
         setup.screen.note(&format!("error: cannot run the command: {why}"));
     }
-    report.deliver();
+    for (signal, answers) in [(Signal::Start, &started), (signal, &ended)] {
+        for (heartbeat, pinged) in heartbeats.iter().zip(answers) {
+            settled(setup, heartbeat, signal, pinged);
+        }
+    }
     Ok(Outcome::Job(code))
 }
 

@@ -113,7 +113,7 @@ impl Setup {
                 Err(problems) => problems,
             },
             Err(GatherError::Missing(_)) if self.global.config.is_none() => return Ok(None),
-            Err(GatherError::Missing(path)) => return Err(self.missing(&path)),
+            Err(GatherError::Missing(path)) => return Err(Self::missing(&path)),
             Err(GatherError::Unusable(problems)) => problems,
         };
         match self.last_good() {
@@ -128,7 +128,7 @@ impl Setup {
     pub(super) fn config(&self) -> Result<Configured> {
         match self.config_if_any()? {
             Some(configured) => Ok(configured),
-            None => Err(self.missing(&self.config_path()?)),
+            None => Err(Self::missing(&self.config_path()?)),
         }
     }
 
@@ -137,7 +137,7 @@ impl Setup {
         let path = self.config_path()?;
         let sources = match config::gather(&path) {
             Ok(sources) => sources,
-            Err(GatherError::Missing(path)) => return Err(self.missing(&path)),
+            Err(GatherError::Missing(path)) => return Err(Self::missing(&path)),
             Err(GatherError::Unusable(problems)) => return Err(broken(&problems)),
         };
         let config = config::parse(&sources).map_err(|problems| broken(&problems))?;
@@ -153,7 +153,7 @@ impl Setup {
         config::parse(&sources).ok()
     }
 
-    fn missing(&self, path: &Path) -> anyhow::Error {
+    fn missing(path: &Path) -> anyhow::Error {
         let message = format!("there is no configuration at `{}`", path.display());
         let hint = "see miraclemax-config(5) for an example, or try `miraclemax heal --drill`, which needs none";
         Refusal::new(Outcome::Config, message).hint(hint).into()

@@ -136,7 +136,9 @@ fn url_age(setup: &Setup, url: &str, limit: Duration) -> Result<Age, Missing> {
             return Err(Missing::NotThere(format!("not there (status {})", response.status)));
         }
         status => {
-            return Err(Missing::NotToBeJudged(format!("the server answered with status {status}")));
+            return Err(Missing::NotToBeJudged(format!(
+                "the server answered with status {status}"
+            )));
         }
     }
     let Some(changed) = response.header("last-modified").and_then(http_date) else {

@@ -379,7 +379,7 @@ impl Post<'_> {
             match sent {
                 Sent::Accepted(_) => delivered.accepted += 1,
                 Sent::Later(why) | Sent::Never(why) => {
-                    delivered.refused.push((channel.name.clone(), why.clone()))
+                    delivered.refused.push((channel.name.clone(), why.clone()));
                 }
             }
         }

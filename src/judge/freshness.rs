@@ -222,6 +222,7 @@ mod tests {
         change: impl FnOnce(&mut Seen<'_>),
     ) -> Freshness {
         let cycle = Cycle {
+            awake_ms: None,
             finished: finished.stamp(),
             took_ms: 900,
             command: "heal".into(),
@@ -324,6 +325,7 @@ mod tests {
     #[test]
     fn a_broken_config_is_told_though_the_cycle_is_fresh() {
         let cycle = Cycle {
+            awake_ms: None,
             finished: now(DAY).stamp(),
             took_ms: 1,
             command: "heal".into(),

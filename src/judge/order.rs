@@ -135,8 +135,12 @@ mod tests {
     fn what_is_blocked_is_not_healed_and_is_healed_once_it_is_not() {
         let (mut app, at) = cycles("ud", &Policy::default());
         let found = found(UnitState::Failed, None);
-        let about =
-            Circumstances { found: &found, blocked_by: Some("db"), can_act: Ok(()), held: None };
+        let about = Circumstances {
+            found: Some(&found),
+            blocked_by: Some("db"),
+            can_act: Ok(()),
+            held: None,
+        };
         let action = plan(&app, &Policy::default(), &about, &now(at + 3600));
         assert_eq!(settle(&mut app, "app", &action, &now(at + 3600)), None, "nor told");
         assert_eq!(app.blocked_by.as_deref(), Some("db"));

@@ -31,6 +31,7 @@ pub enum Colour {
 
 /// The places output goes to, and how.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub struct Screen {
     colour: bool,
     /// Print nothing unless something is wrong.

@@ -52,7 +52,7 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     for word in text.split_whitespace() {
         let mut rest: Vec<char> = word.chars().collect();
         while !rest.is_empty() {
-            let line = lines.last_mut().expect("there is always a line");
+            let Some(line) = lines.last_mut() else { break };
             let used = line.chars().count();
             let room = width.saturating_sub(if used == 0 { 0 } else { used + 1 });
             if rest.len() <= room {

@@ -25,6 +25,9 @@ pub(super) fn now(secs: u64) -> Now {
 pub(super) fn state(secs: u64) -> State {
     let stamp = now(secs).stamp();
     let service = ServiceState {
+        exe: None,
+        flapping: false,
+        recent: String::new(),
         status: Status::Up,
         since: stamp.clone(),
         verdict: Verdict::Down("nobody listens on port 8080".into()),
@@ -43,6 +46,7 @@ pub(super) fn state(secs: u64) -> State {
     State {
         host: "h".into(),
         cycle: Some(Cycle {
+            awake_ms: None,
             finished: stamp,
             took_ms: 12,
             command: "heal".into(),
