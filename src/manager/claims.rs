@@ -10,8 +10,6 @@ pub struct Program {
     pub exe: PathBuf,
     /// The program and its arguments, joined by single spaces, quotes left out.
     pub line: String,
-    /// The user it runs as; none where the manager does not say.
-    pub user: Option<String>,
 }
 
 /// A manager's record about one service and its neighbours.
@@ -27,15 +25,17 @@ pub struct Claims {
     pub others: Vec<u32>,
     /// What is executed for it.
     pub program: Option<Program>,
+    /// The user it runs as; none where the manager does not say.
+    pub user: Option<String>,
 }
 
 impl Program {
     /// From a command line as it stands in a config. None where its first word is no absolute path: what it
     /// would execute depends on somebody's `PATH`.
-    pub(crate) fn of_line(line: &str, user: Option<String>) -> Option<Self> {
+    pub(crate) fn of_line(line: &str) -> Option<Self> {
         let line = plain(line);
         let exe = line.split(' ').next().filter(|word| word.starts_with('/'))?;
-        Some(Self { exe: PathBuf::from(exe), line: line.clone(), user })
+        Some(Self { exe: PathBuf::from(exe), line: line.clone() })
     }
 }
 

@@ -112,7 +112,7 @@ mod tests {
         let mark = dir.path().join("started");
         let commands = Commands {
             stop: Some(argv("echo not running >&2; exit 1")),
-            start: argv(&format!("touch {}", mark.display())),
+            start: Some(argv(&format!("touch {}", mark.display()))),
             ..Commands::default()
         };
         let acted = commands.restart(LIMIT);

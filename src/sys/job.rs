@@ -117,7 +117,8 @@ impl JobReport {
     }
 
     /// Waits until our own output has taken what the job wrote: as long as its reader takes, as the job would have.
-    /// To be called last; from the job's end on a signal ends us as if nothing had been installed.
+    /// To be called last, after the ping (a pager may keep us here), but before anything of our own is printed.
+    /// From the job's end on a signal ends us as if nothing had been installed.
     pub fn deliver(self) {
         for outlet in self.outlets {
             outlet.finish();

@@ -21,32 +21,34 @@ pub(crate) fn claims(unit: &str, reach: &Reach, limit: Duration) -> Claims {
         Ok(Value::Int(pid)) => u32::try_from(pid).ok(),
         _ => None,
     };
+    let item = config.ok().and_then(|config| item(own.first()?, &config));
     // A program without a `user` of its own runs as supervisord does.
-    let user = manager.and_then(process::uid).map(process::user_name);
+    let user = match item.as_ref().and_then(|item| item.int("uid")) {
+        Some(uid) => u32::try_from(uid).ok(),
+        None => manager.and_then(process::uid),
+    };
     Claims {
         unit: None,
         shared: manager.and_then(process::unit),
         present: own.iter().filter_map(|process| process.pid).collect(),
         others: all
             .iter()
-            .filter(|p| !own.contains(p))
-            .filter_map(|p| p.pid)
+            .filter(|process| !own.contains(process))
+            .filter_map(|process| process.pid)
             .chain(manager)
             .collect(),
-        program: own.first().and_then(|process| program(process, &config.ok()?, user)),
+        program: item.and_then(|item| Program::of_line(item.text("command"))),
+        user: user.map(process::user_name),
     }
 }
 
-fn program(process: &Process, config: &Value, user: Option<String>) -> Option<Program> {
+/// What is configured for a process.
+fn item(process: &Process, config: &Value) -> Option<Value> {
     let Value::List(items) = config else { return None };
-    let of =
-        |item: &&Value| item.text("name") == process.name && item.text("group") == process.group;
-    let item = items.iter().find(of)?;
-    let user = match item.get("uid") {
-        Some(Value::Int(uid)) => Some(process::user_name(u32::try_from(*uid).ok()?)),
-        _ => user,
-    };
-    Program::of_line(item.text("command"), user)
+    items
+        .iter()
+        .find(|item| item.text("name") == process.name && item.text("group") == process.group)
+        .cloned()
 }
 
 #[cfg(test)]
@@ -62,10 +64,12 @@ mod tests {
         let config = read(include_str!("../../../tests/fixtures/supervisord/config-4.2.5.xml"));
         let all =
             facts::parse(&read(include_str!("../../../tests/fixtures/supervisord/all-4.2.5.xml")));
-        let of = |unit: &str| program(named(unit, &all)[0], &config, Some("max".into()));
+        let of = |unit: &str| {
+            Program::of_line(item(named(unit, &all)[0], &config).unwrap().text("command"))
+        };
         let back = of("back").unwrap();
         assert_eq!(back.exe, PathBuf::from("/bin/sh"));
-        assert_eq!((back.line.as_str(), back.user.as_deref()), ("/bin/sh -c exit 4", Some("max")));
+        assert_eq!(back.line, "/bin/sh -c exit 4");
         assert_eq!(of("web"), None, "`sleep` is no absolute path");
     }
 }

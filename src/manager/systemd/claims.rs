@@ -34,14 +34,15 @@ fn parse(text: &str, user: &str) -> Claims {
     let program = value("ExecStart=").and_then(|text| {
         let exe = text.split_once("path=")?.1.split_once(" ; ")?.0;
         let line = text.split_once("argv[]=")?.1.split_once(" ; ignore_errors=")?.0;
-        Some(Program {
-            exe: PathBuf::from(exe),
-            line: plain(line),
-            user: Some(value("User=").unwrap_or(user).to_owned()),
-        })
+        Some(Program { exe: PathBuf::from(exe), line: plain(line) })
     });
     let present = value("MainPID=").and_then(|pid| pid.parse().ok()).filter(|pid| *pid != 0);
-    Claims { present: present.into_iter().collect(), program, ..Claims::default() }
+    Claims {
+        present: present.into_iter().collect(),
+        program,
+        user: Some(value("User=").unwrap_or(user).to_owned()),
+        ..Claims::default()
+    }
 }
 
 #[cfg(test)]
@@ -57,11 +58,15 @@ mod tests {
         assert_eq!(claims.present, [1893]);
         assert_eq!(program.exe, PathBuf::from("/bin/sh"));
         assert_eq!(program.line, "/bin/sh -c echo a >&2; exit 3");
-        assert_eq!(program.user.as_deref(), Some("root"));
+        assert_eq!(claims.user.as_deref(), Some("root"));
     }
 
     #[test]
     fn a_unit_without_a_process_or_program_claims_none() {
-        assert_eq!(parse("MainPID=0\nUser=www-data\n", "root"), Claims::default());
+        let user = Some("www-data".to_owned());
+        assert_eq!(
+            parse("MainPID=0\nUser=www-data\n", "root"),
+            Claims { user, ..Claims::default() }
+        );
     }
 }

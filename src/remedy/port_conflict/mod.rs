@@ -250,8 +250,8 @@ mod tests {
             program: Some(crate::manager::Program {
                 exe: "/opt/server".into(),
                 line: "/opt/server".into(),
-                user: Some("www".into()),
             }),
+            user: Some("www".into()),
             ..Claims::default()
         };
         let copy = holder_of(70_001);

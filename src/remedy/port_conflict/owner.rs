@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::manager::{Claims, Program, plain};
+use crate::manager::Claims;
 
 /// Never ended, whatever they hold: they are the host itself, the way in, or a proxy for others.
 const NEVER: [&str; 18] = [
@@ -40,7 +40,7 @@ pub(crate) struct Holder {
     pub(crate) start: u64,
     pub(crate) name: String,
     pub(crate) exe: Option<PathBuf>,
-    /// Its command line, as [`plain`] makes it.
+    /// Its command line, as [`crate::manager::plain`] makes it.
     pub(crate) line: String,
     pub(crate) user: Option<String>,
     /// The unit whose cgroup it is in.
@@ -94,10 +94,7 @@ pub(crate) fn whose(holder: &Holder, side: &Side<'_>) -> Whose {
     if let Some(exe) = holder.exe.as_ref().filter(|exe| same_file(exe, side.may_kill)) {
         return Whose::Stale(format!("`may_kill` names {}", exe.display()));
     }
-    match &claims.program {
-        Some(program) => copy(holder, program, side.exe),
-        None => Whose::Foreign("nothing proves that it is a copy of the service".into()),
-    }
+    copy(holder, claims, side.exe)
 }
 
 fn untouchable(holder: &Holder, side: &Side<'_>) -> Option<String> {
@@ -121,29 +118,42 @@ fn untouchable(holder: &Holder, side: &Side<'_>) -> Option<String> {
 }
 
 /// The same program by the same user; of an interpreter also with the same arguments.
-fn copy(holder: &Holder, program: &Program, remembered: Option<&Path>) -> Whose {
+fn copy(holder: &Holder, claims: &Claims, remembered: Option<&Path>) -> Whose {
+    let program = claims.program.as_ref();
     let Some(exe) = &holder.exe else {
         return Whose::Foreign("its program cannot be seen".into());
     };
-    if program.user.is_none() || holder.user != program.user {
-        return Whose::Foreign("it runs as another user than the service".into());
+    if program.is_none() && remembered.is_none() {
+        return Whose::Foreign("nothing proves that it is a copy of the service".into());
     }
-    let shared = is_interpreter(exe);
-    let known = same_file(exe, std::slice::from_ref(&program.exe))
-        || remembered.is_some_and(|remembered| exe == remembered);
-    if known && !shared {
-        return Whose::Stale("the same program by the same user".into());
+    if claims.user.is_none() || holder.user != claims.user {
+        return Whose::Foreign("it is not known to run as the service's user".into());
+    }
+    let configured =
+        program.is_some_and(|program| same_file(exe, std::slice::from_ref(&program.exe)));
+    let known = configured || remembered.is_some_and(|remembered| exe == remembered);
+    if !is_interpreter(exe) {
+        return if known {
+            Whose::Stale("the same program by the same user".into())
+        } else {
+            Whose::Foreign("it is another program than the service's".into())
+        };
     }
     // A script runs as its interpreter, with the script's own line as arguments.
-    let arguments = holder.line.split_once(' ').map_or("", |(_, rest)| rest);
-    let wanted = plain(&program.line);
-    let wanted_arguments = wanted.split_once(' ').map_or("", |(_, rest)| rest);
-    let same = if known { arguments == wanted_arguments } else { arguments == wanted };
-    if shared && same && !arguments.is_empty() {
+    let arguments = arguments(&holder.line);
+    let same = program.is_some_and(|program| {
+        arguments == program.line || configured && arguments == self::arguments(&program.line)
+    });
+    if same && !arguments.is_empty() {
         Whose::Stale("the same program with the same arguments by the same user".into())
     } else {
-        Whose::Foreign("it is another program than the service's".into())
+        Whose::Foreign("it does not run the same as the service".into())
     }
+}
+
+/// What follows the first word.
+fn arguments(line: &str) -> &str {
+    line.split_once(' ').map_or("", |(_, rest)| rest)
 }
 
 /// Versions are part of many names: `python3.11`, `ruby2.7`, `php8.2`.
@@ -163,9 +173,10 @@ fn same_file(exe: &Path, named: &[PathBuf]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manager::Program;
 
     fn program(exe: &str, line: &str) -> Program {
-        Program { exe: exe.into(), line: line.into(), user: Some("www".into()) }
+        Program { exe: exe.into(), line: line.into() }
     }
 
     fn claims() -> Claims {
@@ -175,6 +186,7 @@ mod tests {
             present: vec![500],
             others: vec![],
             program: Some(program("/opt/web/server", "/opt/web/server --port 8080")),
+            user: Some("www".into()),
         }
     }
 
@@ -309,5 +321,24 @@ mod tests {
         assert!(matches!(judge(&neighbour, &claims), Whose::Untouchable(_)));
         let other = Holder { exe: Some("/opt/other".into()), ..copy };
         assert!(matches!(judge(&other, &claims), Whose::Foreign(_)));
+    }
+
+    #[test]
+    fn the_program_of_healthy_days_is_known_too_but_not_without_the_user() {
+        let remembered = PathBuf::from("/opt/web/server");
+        let copy = Holder { exe: Some(remembered.clone()), ..stranger() };
+        for (user, stale) in
+            [(Some("www".to_owned()), true), (Some("max".into()), false), (None, false)]
+        {
+            let claims = Claims { user, ..Claims::default() };
+            let side = Side {
+                claims: &claims,
+                exe: Some(&remembered),
+                may_kill: &[],
+                managed_units: &[],
+                own_ancestry: &[900, 1],
+            };
+            assert_eq!(matches!(whose(&copy, &side), Whose::Stale(_)), stale, "{claims:?}");
+        }
     }
 }
