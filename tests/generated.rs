@@ -77,11 +77,8 @@ fn man_pages_are_those_of_the_command_line() {
     held(&root().join("man/miraclemax.1"), &text);
     for sub in command.get_subcommands() {
         let name = format!("miraclemax-{}", sub.get_name());
-        let sub = sub
-            .clone()
-            .name(name.clone())
-            .display_name(name.clone())
-            .version(env!("CARGO_PKG_VERSION"));
+        let name: &'static str = name.leak();
+        let sub = sub.clone().name(name).display_name(name).version(env!("CARGO_PKG_VERSION"));
         let mut text = Vec::new();
         clap_mangen::Man::new(sub).manual("miraclemax").source(source()).render(&mut text).unwrap();
         text.extend(b".SH \"SEE ALSO\"\n\\fBmiraclemax\\fR(1), \\fBmiraclemax\\-config\\fR(5)\n");
