@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -93,21 +93,14 @@ pub fn recent(dir: &Dir, count: usize) -> Vec<Event> {
 fn append_below(dir: &Dir, event: &Event, limit: u64) -> Result<()> {
     let path = dir.events_file();
     let line = line(event)?;
-    let context = || format!("cannot append to `{}`", path.display());
     loop {
         let file = open(&path)?;
-        let written = start_of_line(&file).and_then(|start| {
-            // One write, so that lines of others stay whole (O_APPEND, write(2)).
-            (&file).write_all(&[start, &line].concat())?;
-            file.metadata()
-        });
-        let about =
-            written.map_err(|err| atomic::explain(err, dir.path())).with_context(context)?;
+        let length = write(&file, &line)
+            .map_err(|err| atomic::explain(err, dir.path()))
+            .with_context(|| format!("cannot append to `{}`", path.display()))?;
         // Opened, and then rotated away twice before it was written: nobody would ever read it.
-        if about.nlink() == 0 {
-            continue;
-        }
-        if about.len() >= limit {
+        let Some(length) = length else { continue };
+        if length >= limit {
             rotate(&file, &path, limit)
                 .map_err(|err| atomic::explain(err, dir.path()))
                 .with_context(|| format!("cannot rotate `{}`", path.display()))?;
@@ -116,9 +109,17 @@ fn append_below(dir: &Dir, event: &Event, limit: u64) -> Result<()> {
     }
 }
 
+/// Adds the line and says how long the file is now; none when the file has no name any more.
+fn write(mut file: &File, line: &[u8]) -> io::Result<Option<u64>> {
+    // One write, so that lines of others stay whole (O_APPEND, write(2)).
+    file.write_all(&[start_of_line(file)?, line].concat())?;
+    let about = file.metadata()?;
+    Ok((about.nlink() > 0).then_some(about.len()))
+}
+
 /// What is to stand before a line: a newline where a full disk or a power cut left half of one. Another's
 /// line that is just being written looks the same; then there is an empty line, which harms nobody.
-fn start_of_line(file: &File) -> std::io::Result<&'static [u8]> {
+fn start_of_line(file: &File) -> io::Result<&'static [u8]> {
     let length = file.metadata()?.len();
     let mut last = [b'\n'];
     if length > 0 {
@@ -129,7 +130,7 @@ fn start_of_line(file: &File) -> std::io::Result<&'static [u8]> {
 
 /// Renames the file that is open as `file`, unless another run is at it or has done it. Whoever still has it
 /// open writes into the renamed one, where it is read as well.
-fn rotate(file: &File, path: &Path, limit: u64) -> std::io::Result<()> {
+fn rotate(file: &File, path: &Path, limit: u64) -> io::Result<()> {
     if file.try_lock().is_err() {
         return Ok(());
     }
@@ -314,6 +315,17 @@ mod tests {
         let events = recent(&dir, usize::MAX);
         let different: BTreeSet<_> = texts(&events).into_iter().map(str::to_owned).collect();
         assert_eq!((lines, events.len(), different.len()), (1600, 1600, 1600));
+    }
+
+    #[test]
+    fn a_line_written_to_a_file_that_was_rotated_away_for_good_is_known_to_be_lost() {
+        let (_temp, dir) = dir();
+        let file = open(&dir.events_file()).unwrap();
+        assert_eq!(write(&file, b"x\n").unwrap(), Some(2));
+        fs::rename(dir.events_file(), rotated(&dir.events_file())).unwrap();
+        assert_eq!(write(&file, b"x\n").unwrap(), Some(4), "still read");
+        fs::remove_file(rotated(&dir.events_file())).unwrap();
+        assert_eq!(write(&file, b"x\n").unwrap(), None);
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl Drop for Lock {
     }
 }
 
-/// Takes the lock for `holder` or says who has it, at once; for `--wait` the caller asks again.
+/// Takes the lock for `holder` or says who has it, within 0.1 s; for `--wait` the caller asks again.
 pub fn take(dir: &Dir, holder: &Holder) -> Result<Locked> {
     let path = dir.lock_file();
     let Some(flock) = try_flock(&path)? else {
@@ -121,7 +121,7 @@ impl Drop for Flock {
     }
 }
 
-/// Takes the lock on `path`, made when it is missing; none when another has it. The file is closed when another
+/// Takes the lock on `path`, made when it is missing; none when another has it for 0.1 s. The file is closed when another
 /// program is executed, so no child keeps the lock.
 pub(super) fn try_flock(path: &Path) -> Result<Option<Flock>> {
     let shown = path.display();
@@ -144,8 +144,9 @@ pub(super) fn try_flock(path: &Path) -> Result<Option<Flock>> {
             read::kind(about.file_type())
         );
     }
-    // A reader that is just looking has a shared lock for some microseconds; it is not to cost a run.
-    for _ in 0..10 {
+    // A reader that is just looking has a shared lock for some microseconds, or on a host in trouble until it
+    // gets the CPU again; it is not to cost a run.
+    for _ in 0..50 {
         match file.try_lock() {
             Ok(()) => return Ok(Some(Flock { file })),
             Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(2)),

@@ -8,12 +8,12 @@ pub mod incidents;
 pub mod last_good;
 pub mod lock;
 pub mod outbox;
-pub mod read;
 pub mod state;
 
 mod atomic;
 mod bounded;
 mod names;
+mod read;
 #[cfg(test)]
 mod testing;
 

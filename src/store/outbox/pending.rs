@@ -26,7 +26,7 @@ pub struct Pending {
 #[derive(Debug)]
 pub struct Turn(#[expect(dead_code, reason = "held, not used")] Flock);
 
-/// Takes the right to deliver; none when another process is at it. At once.
+/// Takes the right to deliver; none when another process is at it.
 pub fn take_turn(dir: &Dir) -> Result<Option<Turn>> {
     dir::make(&dir.outbox())?;
     Ok(try_flock(&dir.outbox().join(".lock"))?.map(Turn))
