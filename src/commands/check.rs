@@ -84,8 +84,10 @@ fn services(setup: &Setup, args: &Check, configured: &Configured) -> Result<Outc
         stories.extend(telling::closed(&memory, config, sight, before, flip.as_ref()));
         let incident =
             memory.state.services.get(&sight.service.name).and_then(|state| state.incident.clone());
+        let state = memory.state.services.get(&sight.service.name);
+        let held = state.is_some_and(|state| state.held.is_some());
         if let (true, Some(Status::Down), Some(incident)) =
-            (args.notify, flip.map(|flip| flip.to), incident)
+            (args.notify && !held, flip.map(|flip| flip.to), incident)
         {
             telling::keep_evidence(&memory, &reach, sight, &incident.id, deadline);
             stories.push(telling::story(

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
+use jiff::tz::TimeZone;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::cli::DrillService;
@@ -18,9 +19,11 @@ use crate::config::{self, Source};
 use crate::model::incident::{Attempt, Outcome as Came};
 use crate::model::story::Change;
 use crate::model::text::human_duration;
+use crate::model::time::Stamp;
 use crate::outcome::Outcome;
 use crate::report::email;
 use crate::report::screen::Paint;
+use crate::report::text::{WIDTH, wrap};
 use crate::store::Dir;
 use crate::sys::clock::{self, Deadline, Stopwatch};
 use crate::sys::exec::{self, Command};
@@ -63,15 +66,26 @@ struct Timeline<'a> {
 }
 
 impl Timeline<'_> {
+    /// What has just happened.
     fn line(&self, word: &str, paint: Paint, text: &str) -> Result<()> {
+        self.print(self.watch.read(), word, paint, text)
+    }
+
+    /// What was written down as having happened at `at`.
+    fn line_at(&self, at: &Stamp, word: &str, paint: Paint, text: &str) -> Result<()> {
+        let ago = self.setup.clock().elapsed(at);
+        self.print(self.watch.read().saturating_sub(ago), word, paint, text)
+    }
+
+    fn print(&self, at: Duration, word: &str, paint: Paint, text: &str) -> Result<()> {
         let screen = &self.setup.screen;
         if screen.quiet && paint != Paint::Bad {
             return Ok(());
         }
         let word = screen.paint(paint, &format!("{word:<9}"));
-        let lines = crate::report::text::wrap(text, 60);
-        let text = lines.join(&format!("\n{:20}", ""));
-        screen.data(&format!("{:7.2}s  {word}  {text}\n", self.watch.read().as_secs_f64()))?;
+        let lines = wrap(text, WIDTH - 21);
+        let text = lines.join(&format!("\n{:21}", ""));
+        screen.data(&format!("{:7.2}s  {word}  {text}\n", at.as_secs_f64()))?;
         Ok(())
     }
 }
@@ -145,28 +159,37 @@ impl<'a> Ground<'a> {
         let attempt = healed(&after)?;
         let story = after.stories.iter().find(|story| story.change == Change::Resolved);
         let story = story.ok_or_else(|| anyhow!("the heal was not reported"))?;
-        timeline.line("found", Paint::Bad, &story.reason)?;
-        timeline.line(
-            "healed",
-            Paint::Good,
-            &format!("{} ({})", attempt.did.join(", "), human_duration(attempt.took)),
+        let incident = after.shown.iter().find_map(|shown| shown.last_incident.as_ref());
+        let incident = incident.ok_or_else(|| anyhow!("no incident was written down"))?;
+        timeline.line_at(&incident.opened, "found", Paint::Bad, &story.reason)?;
+        timeline.line_at(
+            &attempt.at,
+            "restarted",
+            Paint::Warn,
+            &self.typed(&attempt.did.join(", ")),
         )?;
         let second = self.pid()?;
         if second == first || !self.answers() {
             bail!("the service is said to be healed, but pid {second} does not answer");
         }
-        let claim = format!(
-            "{}, stayed up for {}, new pid {second}",
-            probes(&after),
-            human_duration(story.stable_for)
-        );
-        timeline.line("verified", Paint::Good, &claim)?;
-        let letter = email::compose(story, None, &jiff::tz::TimeZone::system());
+        let stable = human_duration(story.stable_for);
+        timeline.line(
+            "verified",
+            Paint::Good,
+            &format!("up again with a new pid, {second}, and still up {stable} later"),
+        )?;
+        let letter = email::compose(story, None, &TimeZone::system());
         timeline.line("reported", Paint::Good, &letter.subject)?;
         if self.setup.screen.verbose {
             self.setup.screen.data(&format!("\n{}\n", letter.body))?;
         }
         Ok(took)
+    }
+
+    /// What was executed, without the long names of this drill's own files.
+    fn typed(&self, did: &str) -> String {
+        did.replace(&self.exe.display().to_string(), "miraclemax")
+            .replace(&self.dir.display().to_string(), "…")
     }
 
     fn cycle(&self, configured: &Configured, dir: &Dir) -> Result<Cycled> {

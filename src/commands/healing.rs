@@ -56,6 +56,8 @@ struct Case<'a> {
     before: Option<String>,
     watch: Stopwatch,
     did: Vec<String>,
+    /// What was complained about meanwhile.
+    said: Vec<String>,
 }
 
 /// How an attempt's verification ended.
@@ -126,6 +128,7 @@ impl<'a, 'm> Healing<'a, 'm> {
             before,
             watch: Stopwatch::start(),
             did: Vec::new(),
+            said: Vec::new(),
         })
     }
 
@@ -136,7 +139,12 @@ impl<'a, 'm> Healing<'a, 'm> {
             return Action::Leave(Why::Unknown);
         };
         let blocked_by = order::blocked_by(&service.needs, &self.memory.state.services);
-        let about = Circumstances { found: told(sight), blocked_by, can_act: Ok(()), held: None };
+        let about = Circumstances {
+            found: told(sight),
+            blocked_by,
+            can_act: Ok(()),
+            held: state.held.as_deref(),
+        };
         plan(state, &service.policy, &about, &self.memory.now())
     }
 
@@ -206,6 +214,7 @@ impl<'a, 'm> Healing<'a, 'm> {
         let acted =
             remedy::apply(strategy, &patient, self.reach, ACT_LIMIT.min(self.deadline.left()));
         case.did = acted.did;
+        case.said = acted.said;
         match acted.result {
             Ok(()) => true,
             Err(refusal) => {
@@ -341,7 +350,10 @@ impl<'a, 'm> Healing<'a, 'm> {
                 );
                 None
             }
-            Verified::Not(why) => {
+            Verified::Not(mut why) => {
+                if !case.said.is_empty() {
+                    why = format!("{why} ({})", case.said.join("; "));
+                }
                 self.end(&case, Outcome::StillDown(why.clone()));
                 if let Some(state) = self.memory.state.services.get_mut(&case.sight.service.name) {
                     state.verdict = Verdict::Down(why);

@@ -120,6 +120,8 @@ impl<'a> Memory<'a> {
             state.exe =
                 sight.facts().and_then(|facts| facts.main_pid).and_then(process::exe).or(state.exe);
         }
+        let window = policy.maintenance.iter().find(|window| window.contains(now.wall));
+        state.held = window.map(|window| format!("maintenance ({window})"));
         if sight.verdict.is_up() {
             state.blocked_by = None;
             state.left_alone = None;

@@ -11,7 +11,7 @@ use crate::cli::Ping;
 use crate::commands::fresh::{self, Remembered};
 use crate::commands::setup::{Configured, Setup};
 use crate::heartbeat::{self, Heartbeat, Pinged, Signal};
-use crate::judge::severity::{Hold, Severity, of_service};
+use crate::judge::severity::{Severity, of_service};
 use crate::model::state::Status;
 use crate::model::text::nearest;
 use crate::outcome::{Outcome, Refusal};
@@ -113,16 +113,15 @@ fn report(configured: &Configured, remembered: &Remembered, setup: &Setup) -> Bo
     let cycle = state.cycle.as_ref();
     let issues = state.services.iter().filter_map(|(name, known)| {
         let shown = Shown::of(name, known, remembered.critical(name), false, &setup.now);
-        let weight =
-            match (of_service(Some(known), shown.critical, Hold::None), known.verdict.is_up()) {
-                (Severity::Ok, _) => return None,
-                (Severity::Unknown, _) => Weight::Unknown,
-                (Severity::Critical, _) => Weight::Critical,
-                (Severity::Warning, _) if matches!(known.status, Status::Down | Status::Failed) => {
-                    Weight::Down
-                }
-                (Severity::Warning, _) => Weight::Note,
-            };
+        let weight = match (of_service(Some(known), shown.critical), known.verdict.is_up()) {
+            (Severity::Ok, _) => return None,
+            (Severity::Unknown, _) => Weight::Unknown,
+            (Severity::Critical, _) => Weight::Critical,
+            (Severity::Warning, _) if matches!(known.status, Status::Down | Status::Failed) => {
+                Weight::Down
+            }
+            (Severity::Warning, _) => Weight::Note,
+        };
         Some(Issue {
             service: name.clone(),
             status: shown.status,

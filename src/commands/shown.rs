@@ -7,7 +7,7 @@ use crate::cli::Format;
 use crate::commands::setup::Setup;
 use crate::commands::telling::Delivered;
 use crate::config::{Config, Service};
-use crate::judge::severity::{Hold, Severity, of_service};
+use crate::judge::severity::{Severity, of_service};
 use crate::model::state::State;
 use crate::model::text::{nearest, plural};
 use crate::model::time::Now;
@@ -49,9 +49,7 @@ pub(super) fn unknown_service<'a>(
 
 /// The outcome of the worst of them.
 pub(super) fn outcome(state: &State, services: &[&Service]) -> Outcome {
-    let outcomes = services
-        .iter()
-        .map(|s| of(of_service(state.services.get(&s.name), s.critical, Hold::None)));
+    let outcomes = services.iter().map(|s| of(of_service(state.services.get(&s.name), s.critical)));
     outcomes.fold(Outcome::Ok, Outcome::worst)
 }
 

@@ -7,7 +7,7 @@ use crate::cli::{Format, Status};
 use crate::commands::fresh::{self, Remembered};
 use crate::commands::setup::Setup;
 use crate::commands::shown;
-use crate::judge::severity::{Hold, of_service};
+use crate::judge::severity::of_service;
 use crate::model::text::{human_duration, one_line, plural};
 use crate::outcome::Outcome;
 use crate::report::screen::Paint;
@@ -27,9 +27,7 @@ pub(super) fn run(setup: &Setup, args: &Status) -> Result<Outcome> {
     let severities =
         remembered.state.services.iter().filter(|(name, _)| shown.iter().any(|s| s.name == **name));
     let outcome = severities
-        .map(|(name, state)| {
-            shown::of(of_service(Some(state), remembered.critical(name), Hold::None))
-        })
+        .map(|(name, state)| shown::of(of_service(Some(state), remembered.critical(name))))
         .fold(remembered.outcome, Outcome::worst);
     if setup.screen.quiet && outcome == Outcome::Ok {
         return Ok(outcome);

@@ -11,6 +11,7 @@ use crate::commands::cycle::Sight;
 use crate::commands::memory::Memory;
 use crate::commands::setup::Configured;
 use crate::config::{Config, Service, Source};
+use crate::judge::remind::reminder_due;
 use crate::manager::Reach;
 use crate::model::incident::{Attempt, Incident};
 use crate::model::letter::{self, Letter, Sent};
@@ -18,6 +19,7 @@ use crate::model::state::Flip;
 use crate::model::story::{Change, Evidence, Story};
 use crate::model::time::Now;
 use crate::model::unit::UnitFacts;
+use crate::model::window::Window;
 use crate::notify::Channel;
 use crate::remedy::known_good;
 use crate::report::cause;
@@ -204,20 +206,15 @@ pub(super) fn config_story(memory: &mut Memory, configured: &Configured) -> Opti
 }
 
 /// Incidents that go on, as often as their service's `remind_every` says.
-pub(super) fn reminders(memory: &mut Memory, config: &Config, sights: &[Sight]) -> Vec<Story> {
+pub(super) fn reminders(memory: &Memory, config: &Config, sights: &[Sight]) -> Vec<Story> {
     let now = memory.now();
     let mut stories = Vec::new();
     for sight in sights {
         let service = sight.service;
-        let Some(every) = service.policy.remind_every else { continue };
-        let Some(incident) =
-            memory.state.services.get(&service.name).and_then(|s| s.incident.clone())
-        else {
-            continue;
-        };
-        let due = incident.told.as_ref().is_some_and(|told| now.elapsed(told) >= every);
-        if due {
-            stories.push(story(memory, config, service, sight, &incident, Change::Reminder));
+        let Some(state) = memory.state.services.get(&service.name) else { continue };
+        let due = state.held.is_none() && reminder_due(state, &service.policy, &now);
+        if let Some(incident) = state.incident.as_ref().filter(|_| due) {
+            stories.push(story(memory, config, service, sight, incident, Change::Reminder));
         }
     }
     stories
@@ -296,6 +293,7 @@ pub(super) fn deliver(memory: &Memory, config: &Config, deadline: Deadline) -> D
     let by = Deadline::after(left);
     let post = Post {
         memory,
+        config,
         began: memory.began(),
         zone: TimeZone::system(),
         entries: Mutex::new(entries),
@@ -311,12 +309,13 @@ pub(super) fn deliver(memory: &Memory, config: &Config, deadline: Deadline) -> D
             post.channel(channel, by);
         }
     });
-    post.forget_unknown(config);
+    post.forget_unknown();
     post.delivered.into_inner().unwrap_or_default()
 }
 
 struct Post<'a> {
     memory: &'a Memory<'a>,
+    config: &'a Config,
     /// When the run began.
     began: Now,
     zone: TimeZone,
@@ -346,11 +345,23 @@ impl Post<'_> {
         }
     }
 
+    /// The entry, if it still waits for this channel and may be told at this hour.
     fn waiting(&self, index: usize, channel: &str) -> Option<Entry> {
         let entries = self.entries.lock().ok()?;
         let entry = entries.get(index)?;
+        if self.quiet(&entry.story) {
+            return None;
+        }
         let delivery = entry.channels.get(channel)?;
         (delivery.accepted.is_none() && !delivery.gone).then(|| entry.clone())
+    }
+
+    /// Whether its service has quiet hours now. What is critical, and what is told of the config, has none.
+    fn quiet(&self, story: &Story) -> bool {
+        let service = self.config.services.iter().find(|service| service.name == story.service);
+        let quiet = |window: &Window| window.contains(self.began.wall);
+        !story.critical
+            && service.is_some_and(|service| service.policy.quiet_hours.iter().any(quiet))
     }
 
     /// Written at once: a message that was accepted must not be sent again, whatever happens next.
@@ -397,14 +408,14 @@ impl Post<'_> {
     }
 
     /// A channel that is no longer configured must not keep its letters waiting for ever.
-    fn forget_unknown(&self, config: &Config) {
+    fn forget_unknown(&self) {
         let Ok(mut entries) = self.entries.lock() else { return };
         for entry in entries.iter_mut() {
             let mut changed = false;
             for (name, delivery) in &mut entry.channels {
                 if delivery.accepted.is_none()
                     && !delivery.gone
-                    && !config.notify.iter().any(|c| c.name == *name)
+                    && !self.config.notify.iter().any(|c| c.name == *name)
                 {
                     delivery.gone = true;
                     "the channel is no longer configured".clone_into(&mut delivery.answer);

@@ -1,6 +1,7 @@
 //! Whole configs, good and bad, in `tests/fixtures/config`. For each bad one the very words of its errors are
 //! kept beside it; `MIRACLEMAX_BLESS=1 cargo test` writes them anew, to be read before they are committed.
 
+use jiff::tz::TimeZone;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::model::policy::{Budget, Flapping, Policy, WhenStopped};
+use crate::model::window::Window;
 
 fn dir(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/config").join(name)
@@ -160,6 +162,8 @@ fn policy_keys_of_a_service_outweigh_the_defaults() {
         flapping: Some(Flapping { start: 60, stop: 25 }),
         remind_every: None,
         when_stopped: WhenStopped::Respect,
+        maintenance: vec![Window::parse("Sun 02:00-04:00 UTC", &TimeZone::UTC).unwrap()],
+        quiet_hours: Vec::new(),
         heal: true,
     };
     assert_eq!(*policy, want);

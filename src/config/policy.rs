@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use crate::model::fields::{Fields, Node, Value, parse_duration};
 use crate::model::place::{Place, Problems};
 use crate::model::policy::{Budget, Flapping, Policy, WhenStopped};
 use crate::model::text::human_duration;
+use crate::model::window::Window;
 
 /// Every policy key.
-pub(super) const KEYS: [&str; 16] = [
+pub(super) const KEYS: [&str; 18] = [
     "timeout",
     "tries",
     "gap",
@@ -24,6 +27,8 @@ pub(super) const KEYS: [&str; 16] = [
     "flapping",
     "remind_every",
     "when_stopped",
+    "maintenance",
+    "quiet_hours",
     "heal",
 ];
 
@@ -55,6 +60,8 @@ pub(super) fn read(fields: &mut Fields<'_>, base: &Policy, deadline: Duration) -
     );
     let stopped = [("heal", WhenStopped::Heal), ("respect", WhenStopped::Respect)];
     set(&mut policy.when_stopped, fields.one_of("when_stopped", &stopped));
+    set(&mut policy.maintenance, windows(fields, "maintenance"));
+    set(&mut policy.quiet_hours, windows(fields, "quiet_hours"));
     set(&mut policy.heal, fields.read("heal", "`on` or `off`", on_or_off));
     places.cross_check(&mut policy, deadline, fields);
     policy
@@ -68,6 +75,20 @@ fn set<T>(field: &mut T, value: Option<T>) {
 
 fn count(fields: &mut Fields<'_>, key: &'static str, most: u64) -> Option<u32> {
     fields.whole(key, 1..=most).and_then(|number| u32::try_from(number).ok())
+}
+
+/// A list of windows, or one. The host's time zone is found out only when there is one.
+fn windows(fields: &mut Fields<'_>, key: &'static str) -> Option<Vec<Window>> {
+    let texts = fields.placed_texts(key)?;
+    let zone = if texts.is_empty() { TimeZone::UTC } else { TimeZone::system() };
+    let mut windows = Vec::new();
+    for (text, place) in texts {
+        match Window::parse(&text, &zone) {
+            Ok(window) => windows.push(window),
+            Err(why) => fields.problems().at(&place, format!("`{key}`: {why}")),
+        }
+    }
+    Some(windows)
 }
 
 /// `5 per 10m`.
@@ -204,8 +225,10 @@ mod tests {
             let node = Node { value, place: place.clone() };
             Entry { key: key.into(), place: place.clone(), node }
         };
-        let mut entries: Vec<_> =
-            KEYS.iter().map(|key| entry(key, Value::List(Vec::new()))).collect();
+        // Wrong for every key: most take no list, and none takes a list of flags.
+        let flag = Node { value: Value::Bool(true), place: place.clone() };
+        let wrong = || Value::List(vec![flag.clone()]);
+        let mut entries: Vec<_> = KEYS.iter().map(|key| entry(key, wrong())).collect();
         entries.push(entry("zzzzzzzzzzzzzzzz", Value::Null));
         let mut problems = Problems::default();
         let mut fields = Fields::new("it", place.clone(), entries, &mut problems);

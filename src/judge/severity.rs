@@ -45,18 +45,9 @@ impl Severity {
     }
 }
 
-/// Whether somebody wants the service left alone for now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hold {
-    /// Nobody.
-    None,
-    /// A hold or maintenance window goes on.
-    Held,
-}
-
 /// How bad one service is; `None` is a configured one that was never looked at. A blocked service is as down
 /// as any other: what it waits for changes who heals it, not that it is down.
-pub fn of_service(state: Option<&ServiceState>, critical: bool, hold: Hold) -> Severity {
+pub fn of_service(state: Option<&ServiceState>, critical: bool) -> Severity {
     let Some(state) = state else { return Severity::Unknown };
     let believed = match state.status {
         Status::New => Severity::Unknown,
@@ -65,7 +56,7 @@ pub fn of_service(state: Option<&ServiceState>, critical: bool, hold: Hold) -> S
         Status::Down | Status::Failed => {
             // Meant: held, or stopped by somebody who is respected. Coming back: up, but not for long enough.
             let meant = state.status == Status::Down && state.left_alone.is_some();
-            if critical && hold == Hold::None && !meant && !state.verdict.is_up() {
+            if critical && state.held.is_none() && !meant && !state.verdict.is_up() {
                 Severity::Critical
             } else {
                 Severity::Warning
@@ -119,11 +110,14 @@ mod tests {
             if let Some(action) = action {
                 settle(&mut state, "web", action, &now(at));
             }
-            let got = [(true, Hold::None), (false, Hold::None), (true, Hold::Held)]
-                .map(|(critical, hold)| of_service(Some(&state), critical, hold));
+            let got = [(true, None), (false, None), (true, Some("maintenance".to_owned()))].map(
+                |(critical, held)| {
+                    of_service(Some(&ServiceState { held, ..state.clone() }), critical)
+                },
+            );
             assert_eq!(got, [severe, standard, held], "{verdicts} {action:?}");
         }
-        assert_eq!(of_service(None, true, Hold::None), Unknown);
+        assert_eq!(of_service(None, true), Unknown);
     }
 
     #[test]

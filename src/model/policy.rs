@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::model::window::Window;
+
 /// At most `count` attempts in any `window`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
@@ -63,6 +65,10 @@ pub struct Policy {
     pub remind_every: Option<Duration>,
     /// What a clean stop means.
     pub when_stopped: WhenStopped,
+    /// Windows in which it is looked at, but neither healed nor told of.
+    pub maintenance: Vec<Window>,
+    /// Windows in which people are not told of it unless it is critical; they are told afterwards.
+    pub quiet_hours: Vec<Window>,
     /// False: look and tell, never touch.
     pub heal: bool,
 }
@@ -88,6 +94,8 @@ impl Default for Policy {
             flapping: Some(Flapping { start: 55, stop: 25 }),
             remind_every: None,
             when_stopped: WhenStopped::Heal,
+            maintenance: Vec::new(),
+            quiet_hours: Vec::new(),
             heal: true,
         }
     }

@@ -129,6 +129,9 @@ pub struct ServiceState {
     /// Why it is left alone although it is down: masked, `heal = "off"`, no right.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_alone: Option<String>,
+    /// Why hands are kept off it for now: a maintenance window, and when that ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<String>,
     /// The outage that goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incident: Option<Incident>,
@@ -172,6 +175,7 @@ impl ServiceState {
             successes: 0,
             blocked_by: None,
             left_alone: None,
+            held: None,
             incident: None,
             attempts: Vec::new(),
             last_incident: None,

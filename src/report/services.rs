@@ -16,7 +16,7 @@ use crate::report::text::Row;
 pub struct Shown {
     /// Its name.
     pub name: String,
-    /// `failed`, `down`, `unknown`, `blocked`, `suspect`, `new`, `healed` or `up`.
+    /// `failed`, `down`, `unknown`, `blocked`, `held`, `suspect`, `new`, `healed` or `up`.
     pub status: &'static str,
     /// Whether its outage is critical.
     pub critical: bool,
@@ -34,6 +34,9 @@ pub struct Shown {
     /// Why it is left alone although it is down.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_alone: Option<String>,
+    /// Why hands are kept off it for now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<String>,
     /// What comes next: `next attempt in 40s`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub next: String,
@@ -66,6 +69,7 @@ impl Shown {
             reason: state.verdict.reason().to_owned(),
             blocked_by: state.blocked_by.clone(),
             left_alone: state.left_alone.clone(),
+            held: state.held.clone(),
             next: String::new(),
             attempts: state
                 .attempts
@@ -85,7 +89,7 @@ impl Shown {
             "failed" => 0,
             "down" => 1,
             "unknown" => 2,
-            "blocked" => 3,
+            "blocked" | "held" => 3,
             "suspect" => 4,
             "new" => 5,
             "healed" => 6,
@@ -119,6 +123,9 @@ impl Shown {
                 line = format!("{line}; {}", self.next);
             }
             details.push(line);
+        }
+        if let Some(why) = &self.held {
+            details.push(one_line(why, 200));
         }
         if let Some(why) = &self.left_alone {
             details.push(format!("left alone: {}", one_line(why, 400)));
@@ -164,6 +171,7 @@ fn word(state: &ServiceState, healed: bool) -> &'static str {
     match (&state.verdict, &state.blocked_by, state.status) {
         (Verdict::Unknown(_), _, _) => "unknown",
         (_, Some(_), Status::Down | Status::Suspect) => "blocked",
+        (Verdict::Down(_), None, Status::Down | Status::Suspect) if state.held.is_some() => "held",
         (_, _, Status::Up) if healed => "healed",
         (_, _, status) => status.word(),
     }

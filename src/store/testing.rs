@@ -26,6 +26,7 @@ pub(super) fn state(secs: u64) -> State {
     let stamp = now(secs).stamp();
     let service = ServiceState {
         exe: None,
+        held: None,
         flapping: false,
         recent: String::new(),
         status: Status::Up,
