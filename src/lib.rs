@@ -38,7 +38,10 @@ const NAMES: [(&str, &str); 3] = [
 /// Runs one command line to its end and says with which status to exit.
 pub fn run(args: impl IntoIterator<Item = OsString>, now: Now) -> ExitCode {
     let outcome = match cli::Cli::try_parse_from(with_command(args)) {
-        Ok(cli) => commands::run(cli, now).unwrap_or_else(|err| complain(&err)),
+        Ok(cli) => {
+            let quiet = cli.global.quiet;
+            commands::run(cli, now).unwrap_or_else(|err| complain(&err, quiet))
+        }
         Err(err) => usage(&err),
     };
     outcome.into()
@@ -67,9 +70,13 @@ fn usage(err: &clap::Error) -> Outcome {
     Outcome::Usage
 }
 
-fn complain(err: &anyhow::Error) -> Outcome {
-    let _ = writeln!(stderr(), "miraclemax: error: {err:#}");
-    err.downcast_ref::<Refusal>().map_or(Outcome::Unknown, |refusal| refusal.outcome)
+fn complain(err: &anyhow::Error, quiet: bool) -> Outcome {
+    let refusal = err.downcast_ref::<Refusal>();
+    if !quiet || !refusal.is_some_and(|refusal| refusal.harmless) {
+        // Nobody is left to be told when the stream is closed.
+        let _ = writeln!(stderr(), "miraclemax: error: {err:#}");
+    }
+    refusal.map_or(Outcome::Unknown, |refusal| refusal.outcome)
 }
 
 #[cfg(test)]

@@ -70,12 +70,14 @@ pub struct Refusal {
     pub message: String,
     /// Something to type.
     pub hint: Option<String>,
+    /// Nothing is wrong: not worth a word to who asked for quiet.
+    pub harmless: bool,
 }
 
 impl Refusal {
     /// Without a hint.
     pub fn new(outcome: Outcome, message: impl Into<String>) -> Self {
-        Self { outcome, message: message.into(), hint: None }
+        Self { outcome, message: message.into(), hint: None, harmless: false }
     }
 
     /// With one.

@@ -109,6 +109,7 @@ fn services(setup: &Setup, args: &Check, configured: &Configured) -> Result<Outc
     let broken =
         configured.broken.as_ref().and_then(|problems| problems.0.first()).map(ToString::to_string);
     let saved = memory.finish("check", config, complete, broken);
+    memory.release();
     let delivered = if args.notify || !stories.is_empty() {
         telling::deliver(&memory, config, deadline)
     } else {

@@ -78,6 +78,7 @@ pub(super) fn cycle(
     let broken =
         configured.broken.as_ref().and_then(|problems| problems.0.first()).map(ToString::to_string);
     let saved = memory.finish("heal", config, complete, broken);
+    memory.release();
     let delivered = telling::deliver(&memory, config, deadline);
     let mut outcome = shown::outcome(&memory.state, &services);
     if !saved {

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::judge::transition::transition;
 use crate::model::policy::Policy;
 use crate::model::state::{Cycle, Flip, State, Status};
+use crate::model::text::human_duration;
 use crate::model::time::Now;
 use crate::outcome::{Outcome, Refusal};
 use crate::store::Dir;
@@ -32,8 +33,8 @@ pub(super) struct Memory<'a> {
     setup: &'a Setup,
     /// Nothing is written: what would be done is only said.
     rehearsal: bool,
-    // Held until the end of the run.
-    _lock: Lock,
+    /// Until the state is saved for the last time.
+    lock: Option<Lock>,
 }
 
 impl<'a> Memory<'a> {
@@ -56,24 +57,7 @@ impl<'a> Memory<'a> {
             match lock::take(dir, &holder)? {
                 Locked::Mine(lock) => break lock,
                 Locked::Held(_) if !waited.passed() => clock::pause(LOCK_TICK.min(waited.left())),
-                Locked::Held(holder) => {
-                    let who = holder.map_or_else(
-                        || "another run".to_owned(),
-                        |h| {
-                            format!(
-                                "`miraclemax {}` (pid {}, since {})",
-                                h.command,
-                                h.pid,
-                                h.started.wall.strftime("%H:%M:%SZ")
-                            )
-                        },
-                    );
-                    let refusal = Refusal::new(
-                        Outcome::Busy,
-                        format!("{who} holds the lock; nothing was done"),
-                    );
-                    return Err(refusal.hint("wait for it with `--wait 1m`").into());
-                }
+                Locked::Held(holder) => return Err(busy(setup, holder.as_ref()).into()),
             }
         };
         let loaded = state::load(dir, &setup.now);
@@ -83,7 +67,7 @@ impl<'a> Memory<'a> {
         let mut state = loaded.state;
         let host = host::name();
         state.host.clone_from(&host);
-        let memory = Self { dir, state, host, setup, rehearsal: false, _lock: lock };
+        let memory = Self { dir, state, host, setup, rehearsal: false, lock: Some(lock) };
         for notice in &loaded.notices {
             memory.event(Kind::State, "", "", notice);
         }
@@ -213,6 +197,12 @@ impl<'a> Memory<'a> {
         }
     }
 
+    /// Lets the next run begin: what follows changes no state. A mail server that hangs must not keep services
+    /// from being looked at.
+    pub(super) fn release(&mut self) {
+        self.lock = None;
+    }
+
     /// Ends the run: a cycle over every configured service renews the state file, any other keeps its age.
     pub(super) fn finish(
         &mut self,
@@ -240,6 +230,31 @@ impl<'a> Memory<'a> {
             .services
             .retain(|name, _| config.services.iter().any(|service| service.name == *name));
         self.save(Save::Cycle)
+    }
+}
+
+/// Within its own deadline the other run is no news; past it, it hangs.
+fn busy(setup: &Setup, holder: Option<&Holder>) -> Refusal {
+    let Some(holder) = holder else {
+        return Refusal::new(Outcome::Busy, "another run holds the lock; nothing was done");
+    };
+    let since = holder.started.wall.strftime("%H:%M:%SZ");
+    let who = format!("`miraclemax {}` (pid {}, since {since})", holder.command, holder.pid);
+    match holder.overdue(&setup.clock()) {
+        None => Refusal {
+            harmless: true,
+            ..Refusal::new(Outcome::Busy, format!("{who} holds the lock; nothing was done"))
+                .hint("wait for it with `--wait 1m`")
+        },
+        Some(over) => {
+            let over = human_duration(over);
+            let message =
+                format!("{who} holds the lock, {over} past its deadline; nothing was done");
+            Refusal::new(Outcome::Busy, message).hint(format!(
+                "look at it with `ps -o pid,stat,etime,args -p {0}`, end it with `kill {0}`",
+                holder.pid
+            ))
+        }
     }
 }
 

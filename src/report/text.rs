@@ -2,6 +2,7 @@
 //! nothing itself.
 
 use crate::report::screen::{Paint, Screen};
+use crate::report::wrap::wrap_to;
 
 /// Lines are kept within this many columns.
 pub const WIDTH: usize = 80;
@@ -45,33 +46,9 @@ pub fn table(rows: &[Row], screen: &Screen) -> String {
     out
 }
 
-/// `text` in lines of at most `width` columns, broken at spaces; a longer word is broken where it must be.
+/// `text` in lines of at most `width` columns, 20 at least; one empty line for no text.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
-    let width = width.max(20);
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let mut rest: Vec<char> = word.chars().collect();
-        while !rest.is_empty() {
-            let Some(line) = lines.last_mut() else { break };
-            let used = line.chars().count();
-            let room = width.saturating_sub(if used == 0 { 0 } else { used + 1 });
-            if rest.len() <= room {
-                if used > 0 {
-                    line.push(' ');
-                }
-                line.extend(rest.drain(..));
-            } else if used > 0 {
-                lines.push(String::new());
-            } else {
-                line.extend(rest.drain(..width));
-                lines.push(String::new());
-            }
-        }
-    }
-    if lines.len() > 1 && lines.last().is_some_and(String::is_empty) {
-        lines.pop();
-    }
-    lines
+    wrap_to(width.max(20), "", "", text).lines().map(str::to_owned).collect()
 }
 
 #[cfg(test)]

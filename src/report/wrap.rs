@@ -1,4 +1,4 @@
-//! Lines for plain-text letters: wrapped at words, with a hanging indent. Knows nothing of what they say.
+//! Lines for letters and screens: wrapped at words, with a hanging indent. Knows nothing of what they say.
 
 /// The longest line that [`wrap`] makes, in characters: under 78 as RFC 5322, 2.1.1 asks, and no
 /// more than a line of quoted-printable holds (RFC 2045, 6.7).
@@ -7,13 +7,18 @@ pub(super) const WIDTH: usize = 76;
 /// `text` with `first` before its first line and `rest` before the others, each ended by a line feed.
 /// A word that fits on no line is cut. The indents must be shorter than a line.
 pub(super) fn wrap(first: &str, rest: &str, text: &str) -> String {
+    wrap_to(WIDTH, first, rest, text)
+}
+
+/// [`wrap`] to another width, in characters.
+pub(super) fn wrap_to(width: usize, first: &str, rest: &str, text: &str) -> String {
     let mut out = String::from(first);
     let (mut used, mut fresh) = (first.chars().count(), true);
     let indent = rest.chars().count();
     for word in text.split_whitespace() {
         let mut word = word;
         let mut long = word.chars().count();
-        if !fresh && used + 1 + long > WIDTH {
+        if !fresh && used + 1 + long > width {
             newline(&mut out, rest);
             (used, fresh) = (indent, true);
         }
@@ -21,8 +26,8 @@ pub(super) fn wrap(first: &str, rest: &str, text: &str) -> String {
             out.push(' ');
             used += 1;
         }
-        while used + long > WIDTH {
-            let room = WIDTH.saturating_sub(used).max(1);
+        while used + long > width {
+            let room = width.saturating_sub(used).max(1);
             let at = word.char_indices().nth(room).map_or(word.len(), |(at, _)| at);
             let (head, tail) = word.split_at(at);
             out.push_str(head);
