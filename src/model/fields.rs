@@ -149,6 +149,12 @@ impl<'p> Fields<'p> {
         Some(self.entries.remove(index).node).filter(|node| node.value != Value::Null)
     }
 
+    /// Takes `key`, which is not set, without making up words for what it could have been.
+    fn unset<T>(&mut self, key: &'static str) -> Option<T> {
+        self.node(key);
+        None
+    }
+
     /// Takes `key` by `read`; `None` from it means "not what was expected" and is reported with `expected`.
     pub fn read<T>(
         &mut self,
@@ -239,6 +245,9 @@ impl<'p> Fields<'p> {
 
     /// A whole number within `range`.
     pub fn whole(&mut self, key: &'static str, range: RangeInclusive<u64>) -> Option<u64> {
+        if !self.has(key) {
+            return self.unset(key);
+        }
         let expected = format!("a whole number from {} to {}", range.start(), range.end());
         self.read(key, &expected, |value| {
             let number = match value {
@@ -307,6 +316,9 @@ impl<'p> Fields<'p> {
         key: &'static str,
         choices: &[(&'static str, T)],
     ) -> Option<T> {
+        if !self.has(key) {
+            return self.unset(key);
+        }
         let place = self.place_of(key);
         let names =
             choices.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ");
