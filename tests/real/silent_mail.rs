@@ -20,7 +20,7 @@ fn a_silent_mail_server_costs_neither_the_heal_nor_the_mail() {
     let place = Place::new(Who::Same);
     place.config(&format!(
         "name = \"MiracleMax\"\ndeadline = \"20s\"\n[supervisord]\nurl = \"unix://{}\"\n\
-         [defaults]\ntries = 1\nstable_for = \"1s\"\n\
+         [defaults]\ntries = 1\nstable_for = \"1s\"\nverify_for = \"5s\"\n\
          [[service]]\nname = \"story\"\nsupervisord = \"story\"\n\
          [[notify]]\nvia = \"email\"\nto = [\"me@example.org\"]\nfrom = \"max@example.org\"\n\
          smtp = \"smtp+plain://127.0.0.1:{port}\"\ntimeout = \"4s\"\n",
@@ -61,7 +61,7 @@ fn the_deadline_of_the_run_holds_where_the_channel_would_wait_longer() {
     let place = Place::new(Who::Same);
     place.config(&format!(
         "deadline = \"12s\"\n[supervisord]\nurl = \"unix://{}\"\n\
-         [defaults]\ntries = 1\nstable_for = \"1s\"\n\
+         [defaults]\ntries = 1\nstable_for = \"1s\"\nverify_for = \"5s\"\n\
          [[service]]\nname = \"story\"\nsupervisord = \"story\"\n\
          [[notify]]\nvia = \"email\"\nto = [\"me@example.org\"]\nfrom = \"max@example.org\"\n\
          smtp = \"smtp+plain://127.0.0.1:{}\"\n",

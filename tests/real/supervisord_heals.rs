@@ -10,12 +10,12 @@ use crate::support::supervisor::{Supervisor, Who};
 
 const SHORT: Duration = Duration::from_secs(30);
 
-/// A program that runs unless `FLAG` is in the folder of its supervisord, where it is started.
+/// A program that runs unless `FLAG` is in the folder of its supervisord.
 fn unless(flag: &str, more: &str) -> String {
-    format!("command=/bin/sh -c 'test ! -e {flag} && exec sleep 1000'\n{more}")
+    format!("command=/bin/sh -c 'test ! -e %(here)s/{flag} && exec sleep 1000'\n{more}")
 }
 
-/// Starts once per program and run what the program's section says.
+/// A service for each program, and a mail server.
 fn config(supervisor: &Supervisor, receiver: &Receiver, services: &[&str], policy: &str) -> String {
     let mut text = format!(
         "name = \"MiracleMax\"\n[supervisord]\nurl = \"unix://{}\"\n[defaults]\n{policy}\n\
