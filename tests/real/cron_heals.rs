@@ -52,10 +52,8 @@ fn what_is_broken_on_a_host_with_cron_comes_back_by_itself_and_is_told() {
     saw("heal --dry-run", &plan.stdout);
     assert_eq!(plan.code(), 2, "a plan is not a cure");
 
-    machine.write(
-        "/etc/cron.d/miraclemax",
-        &format!("SSL_CERT_FILE=/etc/miraclemax/ca.pem\n{CRON}"),
-    );
+    machine
+        .write("/etc/cron.d/miraclemax", &format!("SSL_CERT_FILE=/etc/miraclemax/ca.pem\n{CRON}"));
     let mails = real::try_until(MINUTE, || {
         Some(receiver.mails()).filter(|mails| mails.len() >= SERVICES.len())
     })

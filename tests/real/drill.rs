@@ -24,7 +24,7 @@ fn timeline(text: &str) -> f64 {
     let steps: Vec<&str> = words.iter().map(|(_, word)| *word).collect();
     assert_eq!(
         steps,
-        ["started", "seen", "broken", "found", "healed", "verified", "reported", "passed"],
+        ["started", "seen", "broken", "found", "restarted", "verified", "reported", "passed"],
         "{text}"
     );
     assert!(words.is_sorted_by(|a, b| a.0 <= b.0), "{text}");
@@ -60,7 +60,8 @@ fn the_drill_passes_on_this_host_and_leaves_nothing() {
 #[test]
 fn the_drill_passes_as_a_unit_of_systemd_and_leaves_nothing() {
     let Some(machine) = Machine::boot("drill") else { return };
-    let before = machine.sh("ls -A /tmp /var/lib; ls -A /run/systemd/transient || true").ok().stdout;
+    let before =
+        machine.sh("ls -A /tmp /var/lib; ls -A /run/systemd/transient || true").ok().stdout;
     let ran = machine.run(&["miraclemax", "heal", "--drill"]);
     saw("heal --drill", &ran.stdout);
     assert_eq!((ran.code(), ran.stderr.as_str()), (0, ""), "{}", ran.stdout);

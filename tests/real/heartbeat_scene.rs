@@ -116,7 +116,10 @@ fn what_is_not_an_acknowledgement_is_not_taken_for_one() {
             words.is_empty() || words.iter().any(|word| ran.output.stderr.contains(word)),
             "{what}: none of {words:?} in {ran}"
         );
-        assert!(!ran.text().contains(UUID) && !ran.text().contains(OTHER), "{what}: the URL is a secret: {ran}");
+        assert!(
+            !ran.text().contains(UUID) && !ran.text().contains(OTHER),
+            "{what}: the URL is a secret: {ran}"
+        );
         assert!(ran.took < Duration::from_secs(45), "{what}: {:?}", ran.took);
         assert_eq!(pings.pings().len(), taken, "{what}");
     }

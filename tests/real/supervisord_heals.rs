@@ -31,8 +31,7 @@ fn config(supervisor: &Supervisor, receiver: &Receiver, services: &[&str], polic
 }
 
 fn subjects(receiver: &Receiver) -> Vec<String> {
-    let mut subjects: Vec<String> =
-        receiver.mails().into_iter().map(|mail| mail.subject).collect();
+    let mut subjects: Vec<String> = receiver.mails().into_iter().map(|mail| mail.subject).collect();
     subjects.sort();
     subjects
 }
@@ -123,9 +122,8 @@ fn a_program_that_is_being_retried_is_waited_for_and_one_that_is_broken_ends_fai
     let ran = place.run(&["heal"]);
     assert_eq!(ran.code(), 2, "{ran}");
     assert!(ran.text().contains("restarting it already"), "{ran}");
-    let attempts = |name: &str| {
-        place.state()["services"][name]["attempts"].as_array().map_or(0, Vec::len)
-    };
+    let attempts =
+        |name: &str| place.state()["services"][name]["attempts"].as_array().map_or(0, Vec::len);
     assert_eq!((attempts("broken"), attempts("struggling"), attempts("hopeless")), (1, 0, 0));
 
     // supervisord brings back one of the two by itself, and nothing else is done to it.

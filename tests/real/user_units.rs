@@ -8,7 +8,8 @@ use crate::support::real::{Output, saw};
 
 /// What cron gives to a crontab of this user, and nothing else.
 fn as_cron(machine: &Machine, arguments: &[&str]) -> Output {
-    let bare = ["env", "-i", "HOME=/home/max", "LOGNAME=max", "PATH=/usr/bin:/bin", "SHELL=/bin/sh"];
+    let bare =
+        ["env", "-i", "HOME=/home/max", "LOGNAME=max", "PATH=/usr/bin:/bin", "SHELL=/bin/sh"];
     let mut line = bare.to_vec();
     line.push("/usr/local/bin/miraclemax");
     line.extend(arguments);
@@ -89,4 +90,5 @@ fn a_unit_of_the_system_is_not_healed_without_the_right_and_that_is_said() {
     let status = as_cron(&machine, &["status", "ink"]);
     assert_eq!(status.code(), 2);
     assert!(status.stdout.contains("no right"), "{status:?}");
+    assert!(!status.stdout.contains("the next run tries again"), "{status:?}");
 }

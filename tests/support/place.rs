@@ -133,9 +133,10 @@ impl Ran {
         self.output.code()
     }
 
-    /// What it printed, on stdout and then on stderr.
+    /// What it printed, on stdout and then on stderr, in one line: where it was wrapped says nothing.
     pub(crate) fn text(&self) -> String {
-        format!("{}{}", self.output.stdout, self.output.stderr)
+        let text = format!("{}{}", self.output.stdout, self.output.stderr);
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 }
 
