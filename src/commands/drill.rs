@@ -337,10 +337,12 @@ fn kill(pid: u32) -> Result<()> {
 
 fn probes(cycled: &Cycled) -> String {
     let looks = cycled.shown.iter().flat_map(|shown| &shown.probes);
-    looks
-        .map(|look| look.probe.split('?').next().unwrap_or_default())
-        .collect::<Vec<_>>()
-        .join(", ")
+    let kinds = looks.map(|look| match look.probe.split('?').next().unwrap_or_default() {
+        // It has no target: it goes by the pid file.
+        "process:" => "process",
+        probe => probe,
+    });
+    kinds.collect::<Vec<_>>().join(", ")
 }
 
 fn reason(cycled: &Cycled) -> String {
