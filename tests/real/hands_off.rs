@@ -113,6 +113,10 @@ fn what_fails_again_and_again_is_told_once_and_its_recovery_once() {
         &unit("echo cannot open /srv/story/catalogue: no such file >&2; exit 3"),
     );
     machine.run(&["systemctl", "start", "broken"]);
+    machine.wait_until("it has failed and said why", Duration::from_secs(20), |machine| {
+        let failed = machine.property("broken", "ActiveState") == "failed";
+        (failed && machine.journal(&["-u", "broken"]).contains("cannot open")).then_some(())
+    });
     for _ in 0..RUNS {
         assert_eq!(machine.run(&["miraclemax", "heal", "-q"]).code(), 2);
     }

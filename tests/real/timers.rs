@@ -24,7 +24,7 @@ fn installed(name: &str) -> Option<Machine> {
 }
 
 /// systemd forgets a unit that has ended well, and with it how.
-const NOTED: &str = "[Service]\nExecStopPost=sh -c 'echo $EXIT_STATUS >/run/ended'\n";
+const NOTED: &str = "[Service]\nExecStopPost=+sh -c 'echo $EXIT_STATUS >/run/ended'\n";
 
 /// Runs the unit once; the exit status of the program in it.
 fn run_once(machine: &Machine, unit: &str) -> String {
@@ -92,6 +92,7 @@ fn what_the_healer_finds_does_not_make_its_own_unit_fail() {
     let unknown = "[[service]]\nname = \"puzzle\"\nchecks = [\"exec:/bin/sh -c 'exit 3'\"]\n\
                    start = [\"true\"]\ntries = 1\n";
     for (config, status) in [(ink(false).as_str(), "1"), (&ink(true), "2"), (unknown, "3")] {
+        machine.sh("rm -f /run/ended").ok();
         machine.write("/etc/miraclemax/config.toml", config);
         assert_eq!(run_once(&machine, "miraclemax-heal.service"), status, "{config}");
     }
