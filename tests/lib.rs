@@ -7,3 +7,20 @@ mod support;
 
 #[path = "real/support_smoke.rs"]
 mod support_smoke;
+
+#[path = "real/cron_heals.rs"]
+mod cron_heals;
+#[path = "real/drill.rs"]
+mod drill;
+#[path = "real/hands_off.rs"]
+mod hands_off;
+#[path = "real/heartbeat_scene.rs"]
+mod heartbeat_scene;
+#[path = "real/silent_mail.rs"]
+mod silent_mail;
+#[path = "real/supervisord_heals.rs"]
+mod supervisord_heals;
+#[path = "real/timers.rs"]
+mod timers;
+#[path = "real/user_units.rs"]
+mod user_units;

@@ -119,6 +119,7 @@ fn services(setup: &Setup, args: &Check, configured: &Configured) -> Result<Outc
     if !saved {
         outcome = outcome.worst(Outcome::Unknown);
     }
+    shown::complain(setup, &delivered);
     if !setup.screen.quiet || outcome != Outcome::Ok {
         let shown = shown::services(&memory.state, &services, &[], &[], &memory.now());
         shown::print(setup, &shown, args.format, &delivered)?;

@@ -94,9 +94,10 @@ impl<'a> Eye<'a> {
             .map(|((&service, settled), count)| {
                 let looks: Vec<Look> = looks.by_ref().take(count).collect();
                 let verdict = match (&settled.found, looks.is_empty()) {
-                    (Found::Nowhere(why) | Found::Unknown(why), true) => {
-                        Verdict::Unknown(why.clone())
+                    (Found::Nowhere(tried), true) => {
+                        Verdict::Unknown(format!("no manager here knows it: tried {tried}"))
                     }
+                    (Found::Unknown(why), true) => Verdict::Unknown(why.clone()),
                     _ => Verdict::of_all(looks.iter().map(|look| &look.verdict)),
                 };
                 Sight { service, settled, looks, verdict }

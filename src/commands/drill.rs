@@ -213,7 +213,7 @@ impl<'a> Ground<'a> {
         };
         let text = format!(
             "name = \"Drill\"\ndeadline = \"40s\"\n[[service]]\nname = \"{NAME}\"\nport = {port}\n\
-             checks = [\"http://127.0.0.1:{port}/\", \"process:miraclemax?pidfile={dir}/pid\"]\n{runner}\n\
+             checks = [\"http://127.0.0.1:{port}/\", \"process:?pidfile={dir}/pid\"]\n{runner}\n\
              timeout = \"2s\"\ntries = 1\nverify_for = \"15s\"\nstable_for = \"1s\"\n"
         );
         let sources = vec![Source { path: self.dir.join("config.toml"), text }];
@@ -337,10 +337,12 @@ fn kill(pid: u32) -> Result<()> {
 
 fn probes(cycled: &Cycled) -> String {
     let looks = cycled.shown.iter().flat_map(|shown| &shown.probes);
-    looks
-        .map(|look| look.probe.split('?').next().unwrap_or_default())
-        .collect::<Vec<_>>()
-        .join(", ")
+    let kinds = looks.map(|look| match look.probe.split('?').next().unwrap_or_default() {
+        // It has no target: it goes by the pid file.
+        "process:" => "process",
+        probe => probe,
+    });
+    kinds.collect::<Vec<_>>().join(", ")
 }
 
 fn reason(cycled: &Cycled) -> String {

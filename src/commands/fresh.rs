@@ -27,8 +27,8 @@ pub(super) struct Remembered {
     pub(super) state: State,
     pub(super) outcome: Outcome,
     /// In one word: `FRESH`, `STALE`, `LOCK-HELD` …
-    word: &'static str,
-    /// Why, in words: `FRESH: the last complete cycle ended 40s ago`.
+    pub(super) word: &'static str,
+    /// Why, in words: `last complete cycle 40s ago`.
     pub(super) words: String,
     /// The configured services and whether each is critical; none without a config.
     services: Vec<(String, bool)>,
@@ -94,12 +94,7 @@ pub(super) fn remember(
             ));
         }
         Err(err) => {
-            return Ok(missing(
-                Outcome::Unknown,
-                UNREADABLE,
-                format!("{UNREADABLE}: {err:#}"),
-                None,
-            ));
+            return Ok(missing(Outcome::Unknown, UNREADABLE, format!("{err:#}"), None));
         }
     };
     let peeked = match store::state::peek(&dir) {
@@ -110,12 +105,7 @@ pub(super) fn remember(
             return Ok(missing(Outcome::Critical, "NEVER-RAN", words, Some(dir)));
         }
         Err(other) => {
-            return Ok(missing(
-                Outcome::Unknown,
-                UNREADABLE,
-                format!("{UNREADABLE}: {other}"),
-                Some(dir),
-            ));
+            return Ok(missing(Outcome::Unknown, UNREADABLE, other.to_string(), Some(dir)));
         }
     };
     let names: Vec<&str> = services.iter().map(|(name, _)| name.as_str()).collect();

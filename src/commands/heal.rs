@@ -41,6 +41,7 @@ pub(super) fn run(setup: &Setup, args: &Heal) -> Result<Outcome> {
     let cycled = cycle(setup, &args.services, args.wait, &configured, &dir)?;
     // What was healed is told by mail; where there is none, it is said here also when asked to be quiet.
     let untold = cycled.healed && configured.config.notify.is_empty();
+    shown::complain(setup, &cycled.delivered);
     if !setup.screen.quiet || cycled.outcome != Outcome::Ok || untold {
         shown::print(setup, &cycled.shown, args.format, &cycled.delivered)?;
     }

@@ -14,6 +14,7 @@ use crate::judge::settle::settle;
 use crate::manager::Reach;
 use crate::model::incident::{Incident, Outcome};
 use crate::model::policy::Policy;
+use crate::model::state::Status;
 use crate::model::story::{Change, Story};
 use crate::model::text::human_duration;
 use crate::model::unit::{Found, ManagerKind};
@@ -327,7 +328,8 @@ impl<'a, 'm> Healing<'a, 'm> {
                 self.healed.push(name.clone());
                 // Kept up for `stable_for` under the eyes of this run: more proof than `recover_after` asks.
                 let proven = Policy { recover_after: 1, ..case.sight.service.policy.clone() };
-                let new_instance = case.before.is_some()
+                // One that was stopped had no instance: then any is new.
+                let new_instance = case.sight.facts().is_some()
                     && sight.facts().is_some_and(|facts| {
                         facts.instance.is_some() && facts.instance != case.before
                     });
@@ -378,18 +380,21 @@ impl<'a, 'm> Healing<'a, 'm> {
         let incident = state.incident.clone();
         let (next, tried_again) = match action {
             Action::Wait { left, why } if !left.is_zero() => {
-                (format!("{why}; {}", in_time("looked at again", *left)), None)
+                let again =
+                    if state.status == Status::Failed { "tried again" } else { "looked at again" };
+                (format!("{why}; {again} {}", in_time(*left)), None)
             }
             Action::Wait { why, .. } => (why.clone(), None),
             Action::Heal { .. } => ("the next run tries again".to_owned(), None),
             Action::GiveUp(why) => {
-                let again = in_time("tried again", sight.service.policy.retry_after);
-                (format!("given up: {why}; {again}"), Some(again))
+                let again = in_time(sight.service.policy.retry_after);
+                (format!("given up: {why}; tried again {again}"), Some(again))
             }
             Action::HandsOff(_) | Action::Leave(_) | Action::Blocked(_) => (String::new(), None),
         };
+        // What was planned before an attempt is no longer so after it.
+        self.next.retain(|(other, _)| other != name);
         if !next.is_empty() {
-            self.next.retain(|(other, _)| other != name);
             self.next.push((name.clone(), next));
         }
         let (Some(flip), Some(incident)) = (flip, incident) else { return };
@@ -458,6 +463,6 @@ fn seen(sight: &Sight) -> String {
     }
 }
 
-fn in_time(what: &str, left: Duration) -> String {
-    format!("{what} in {}", human_duration(left))
+fn in_time(left: Duration) -> String {
+    format!("in {}", human_duration(left))
 }

@@ -92,6 +92,13 @@ pub(super) fn services(
     shown
 }
 
+/// Says which channels did not accept, also when asked to be quiet: somebody was to be told, and was not.
+pub(super) fn complain(setup: &Setup, delivered: &Delivered) {
+    for (channel, why) in &delivered.refused {
+        setup.screen.note(&format!("warning: {channel} did not accept a notification: {why}"));
+    }
+}
+
 /// Prints them.
 pub(super) fn print(
     setup: &Setup,
@@ -99,9 +106,6 @@ pub(super) fn print(
     format: Format,
     delivered: &Delivered,
 ) -> Result<()> {
-    for (channel, why) in &delivered.refused {
-        setup.screen.note(&format!("warning: {channel} did not accept a notification: {why}"));
-    }
     let text = match format {
         Format::Json => format!("{:#}\n", json!({ "services": shown })),
         Format::Text if shown.is_empty() => "no services are configured\n".to_owned(),

@@ -32,7 +32,7 @@ struct Answer {
 pub(super) fn run(setup: &Setup, args: &Stale) -> Result<Outcome> {
     let answers = if args.what.is_empty() {
         let own = fresh::remember(setup, None, args.max_age)?;
-        vec![Answer { outcome: own.outcome, text: own.words }]
+        vec![Answer { outcome: own.outcome, text: format!("{}: {}", own.word, own.words) }]
     } else {
         let limit = setup.deadline(None).left().min(LIMIT);
         let max_age = args.max_age.unwrap_or(MAX_AGE);

@@ -80,7 +80,7 @@ impl Command {
             Ended::Exited(0) => Answer::up(""),
             Ended::Exited(1) => Answer::down(tell("warning")),
             Ended::Exited(2) => Answer::down(tell("critical")),
-            Ended::Exited(3) => Answer::unknown(tell("unknown")),
+            Ended::Exited(3) => Answer::unknown(tell("exit status 3, unknown")),
             Ended::Exited(code) => Answer::down(tell(&format!("exit status {code}"))),
             Ended::Signaled(signal) => Answer::unknown(tell(&format!("killed by signal {signal}"))),
             Ended::TimedOut => {
@@ -135,7 +135,7 @@ mod tests {
             ("echo 'OK - fine | t=1'", "up", "", "OK - fine"),
             ("echo 'LOAD 9|x'; exit 1", "down", "`sh`: LOAD 9 (warning)", "LOAD 9"),
             ("echo bad; exit 2", "down", "`sh`: bad (critical)", "bad"),
-            ("exit 3", "unknown", "`sh`: unknown", ""),
+            ("exit 3", "unknown", "`sh`: exit status 3, unknown", ""),
             ("exit 4", "down", "`sh`: exit status 4", ""),
             ("kill -9 $$", "unknown", "`sh`: killed by signal 9", ""),
         ] {

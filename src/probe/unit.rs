@@ -90,7 +90,10 @@ fn judge(facts: &UnitFacts, grace: Duration) -> Answer {
             if let Some(cause) = cause(facts) {
                 reason = format!("{reason}: {cause}");
             }
-            if let Some(hands_off) = &facts.hands_off {
+            // systemd's own words name a mask already.
+            if let Some(hands_off) = &facts.hands_off
+                && !words.contains("masked")
+            {
                 reason = format!("{reason}; {}", left_alone(hands_off));
             }
             Answer::down(reason)

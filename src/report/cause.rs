@@ -146,8 +146,8 @@ enum Job {
     Stop,
 }
 
-/// The job that a log line of systemd itself tells of, as `journalctl -o short` prints it:
-/// `Jan 02 03:04:05 host systemd[1]: Stopping web.service …`. The same words of anybody else do not count.
+/// The job that a log line of systemd itself tells of, as `journalctl -o short` prints it, with or without the
+/// host: `Jan 02 03:04:05 systemd[1]: Stopping web.service …`. The same words of anybody else do not count.
 fn job(line: &str) -> Option<Job> {
     let (who, text) = line.split_once("]: ")?;
     let (who, pid) = who.rsplit_once('[')?;
@@ -270,6 +270,7 @@ mod tests {
         let ended = Some("it ended without an error (exit status 0)");
         for (log, want) in [
             (vec![start, stop], clean),
+            (vec!["Jan 02 03:04:05 systemd[1]: Stopping web.service - Web..."], clean),
             (vec![stop, start], ended),
             (vec![start, fake], ended),
             (vec!["Stopping web.service"], ended),

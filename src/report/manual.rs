@@ -3,7 +3,7 @@
 
 use crate::model::story::{Change, Story};
 use crate::model::text::one_line;
-use crate::model::unit::ManagerKind;
+use crate::model::unit::{HandsOff, ManagerKind};
 
 /// One step: what it is for, and what to type.
 pub(super) struct Step {
@@ -27,6 +27,11 @@ pub(super) fn steps(story: &Story) -> Vec<Step> {
         step("See every problem, and again when mended", &["miraclemax", "check", "--dry-run"]);
         return steps;
     }
+    let held = story.evidence.unit.as_ref().and_then(|unit| match unit.hands_off {
+        Some(HandsOff::Masked) => Some("unmask"),
+        Some(HandsOff::Disabled) => Some("enable"),
+        _ => None,
+    });
     let limited = story.evidence.unit.as_ref().is_some_and(|unit| unit.start_limited);
     if let (Some(manager), Some(unit)) = (story.manager, story.unit.as_deref()) {
         match manager {
@@ -36,12 +41,18 @@ pub(super) fn steps(story: &Story) -> Vec<Step> {
                 if limited {
                     step("Let it be started again", &["systemctl", "reset-failed", unit]);
                 }
+                if let Some(verb) = held {
+                    step("If it is to run, allow it", &["systemctl", verb, unit]);
+                }
             }
             ManagerKind::SystemdUser => {
                 step("Check logs", &["journalctl", "--user", "-u", unit, "-n", "100"]);
                 step("See its state", &["systemctl", "--user", "status", unit]);
                 if limited {
                     step("Let it be started again", &["systemctl", "--user", "reset-failed", unit]);
+                }
+                if let Some(verb) = held {
+                    step("If it is to run, allow it", &["systemctl", "--user", verb, unit]);
                 }
             }
             ManagerKind::Supervisord => {

@@ -3,6 +3,7 @@
 pub(crate) mod certs;
 pub(crate) mod machine;
 pub(crate) mod pings;
+pub(crate) mod place;
 pub(crate) mod real;
 pub(crate) mod smtp;
 pub(crate) mod supervisor;

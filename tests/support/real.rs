@@ -60,6 +60,12 @@ pub(crate) fn is_root() -> bool {
     })
 }
 
+/// What a test has seen, for whoever reads its output: shown when it fails, or with `--nocapture`.
+#[expect(clippy::print_stdout, reason = "the harness captures what is printed, and nothing else")]
+pub(crate) fn saw(what: &str, text: impl std::fmt::Display) {
+    println!("---- {what}\n{text}");
+}
+
 /// A TCP port on 127.0.0.1 that nobody listened on a moment ago: nothing answers there until a test makes it so.
 pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind(("127.0.0.1", 0))

@@ -22,7 +22,7 @@ pub(crate) enum Who {
 }
 
 /// Debian's `nobody` and `nogroup`: they own nothing.
-const NOBODY: u32 = 65534;
+pub(crate) const NOBODY: u32 = 65534;
 
 /// A running supervisord; it is ended with all its programs when this is dropped.
 pub(crate) struct Supervisor {
@@ -136,7 +136,8 @@ impl Supervisor {
     }
 }
 
-fn as_user(who: Who) -> Vec<OsString> {
+/// What a command line begins with to run with these rights.
+pub(crate) fn as_user(who: Who) -> Vec<OsString> {
     match who {
         Who::Same => vec![],
         Who::Nobody => {
