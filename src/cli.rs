@@ -9,6 +9,61 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::model::fields::parse_duration;
 
+/// What every command's exit status means, in short.
+const EXIT: &str = "\
+Exit status: 0 ok, 1 warning, 2 critical, 3 unknown, 64 wrong usage, 75 another
+run holds the lock, 78 wrong configuration.";
+
+const START: &str = "\
+Examples:
+  miraclemax heal --drill         break and heal a service of its own; needs no
+                                  configuration
+  miraclemax check                look at this host, or at what is configured
+  miraclemax heal --dry-run       what heal would do now, and why
+  miraclemax status               what is remembered
+
+Exit status: 0 ok, 1 warning, 2 critical, 3 unknown, 64 wrong usage, 75 another
+run holds the lock, 78 wrong configuration.
+
+`miraclemax COMMAND --help` says more about a command; miraclemax-config(5) is
+the manual of the configuration.";
+
+const CHECK: &str = "\
+Examples:
+  miraclemax check                every configured service, or this host
+  miraclemax check web postgres   only these
+  miraclemax check --dry-run      only read and check the configuration
+  miraclemax check systemd:nginx tcp:localhost:5432 'disk:/var?free=10%'
+  miraclemax check 'https://books.example.org/health#status=200&under=2s'";
+
+const HEAL: &str = "\
+Examples:
+  miraclemax heal --drill         break and heal a service of its own; needs no
+                                  configuration
+  miraclemax heal --dry-run       what would be done now, and why
+  miraclemax heal                 do it, for every configured service
+  miraclemax heal -q              the same from cron: silent when all is well";
+
+const PING: &str = "\
+Examples:
+  miraclemax ping                 every heartbeat: what the state allows to say
+  miraclemax ping --fail --body 'backup disk is full' backups
+  miraclemax ping backups --timeout 2h -- /usr/local/bin/backup --all
+                                  a start ping, then the job's exit status and
+                                  the end of its output";
+
+const STALE: &str = "\
+Examples:
+  miraclemax stale                the own state
+  miraclemax stale --max-age 26h /backup/db.dump
+  miraclemax stale https://other.example.org/status.json";
+
+const STATUS: &str = "\
+Examples:
+  miraclemax status               all services, worst first
+  miraclemax status web           one, with its probes and attempts
+  miraclemax status --format json";
+
 /// Heal a host's services, prove it, report it, and watch the watcher
 ///
 /// One-shot commands, to be run by cron, systemd timers, launchd, scripts and people. Each looks or acts
@@ -22,10 +77,10 @@ use crate::model::fields::parse_duration;
     version,
     propagate_version = true,
     disable_help_subcommand = true,
-    max_term_width = 80
+    max_term_width = 80,
+    after_help = EXIT,
+    after_long_help = START
 )]
-#[command(after_help = "Exit status: 0 ok, 1 warning, 2 critical, 3 unknown, 64 wrong usage, \
-75 another run holds the lock, 78 wrong configuration.")]
 pub struct Cli {
     /// What every command understands.
     #[command(flatten)]
@@ -46,7 +101,7 @@ pub struct Global {
     /// State directory [default: /var/lib/miraclemax for root, else $XDG_STATE_HOME/miraclemax]
     #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub state_dir: Option<PathBuf>,
-    /// End by then, whatever hangs: 90s, 4m [default: the config's `deadline`, 4m]
+    /// End the run by then, whatever hangs: 90s, 4m [default: the config's `deadline`, else 4m]
     #[arg(long, global = true, value_name = "DURATION", value_parser = positive)]
     pub deadline: Option<Duration>,
     /// Print nothing unless something is wrong
@@ -58,7 +113,7 @@ pub struct Global {
     /// Colour the output; NO_COLOR and CLICOLOR_FORCE are honoured
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: Color,
-    /// Write the output to FILE instead, beside it first and then renamed
+    /// Write the output to FILE instead; a reader of FILE never sees half of it
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
 }
@@ -105,21 +160,20 @@ pub enum Command {
 ///
 /// Without a name, every configured service is looked at, and that renews the state file. Named services
 /// are looked at and remembered, but the state file keeps its age. Probes given on the spot need no
-/// configuration and touch neither state nor lock:
-///
-///     miraclemax check https://books.example.org/ tcp:localhost:5432 disk:/var?free=10%
-///
-/// With no configuration at all it looks at the host: disk, inodes, memory, load. Nothing is ever healed.
+/// configuration and touch neither state nor lock. With no configuration at all it looks at the host:
+/// disk, inodes, memory, load. Nothing is ever healed, nothing on the host is changed.
 #[derive(Debug, Args)]
+#[command(after_long_help = CHECK)]
 pub struct Check {
-    /// A configured service, or a probe: a URL or kind:target?key=value (see miraclemax-config(5))
+    /// A configured service, or a probe: a URL, or `kind:target?key=value` of the kind tcp, port, systemd,
+    /// supervisord, process, file, disk, inodes, memory, load, exec; see miraclemax-config(5)
     #[arg(value_name = "SERVICE|PROBE")]
     pub what: Vec<String>,
-    /// Tell the configured channels about changes too, for those who want alerts and no healing
+    /// Tell the configured channels when a service has gone down, for those who want alerts and no healing
     #[arg(long)]
     pub notify: bool,
-    /// Only read and check the configuration
-    #[arg(long)]
+    /// Only read and check the configuration; looks at nothing
+    #[arg(long, conflicts_with_all = ["what", "notify"])]
     pub dry_run: bool,
     /// How to write the result
     #[arg(long, value_name = "FORM", default_value = "text")]
@@ -135,6 +189,7 @@ pub struct Check {
 /// that found it down find it up and keep finding it up. Attempts are bounded by a budget; when it is used
 /// up, the service is FAILED and a person is told. What cannot be found out is never healed.
 #[derive(Debug, Args)]
+#[command(after_long_help = HEAL)]
 pub struct Heal {
     /// Only these services; the state file then keeps its age
     #[arg(value_name = "SERVICE")]
@@ -164,6 +219,7 @@ pub struct Heal {
 ///
 /// The exit status is 0 only if every ping was accepted.
 #[derive(Debug, Args)]
+#[command(after_long_help = PING)]
 #[command(group(clap::ArgGroup::new("signal").args(["start", "fail", "log", "exit_code"])))]
 pub struct Ping {
     /// A configured heartbeat [default: all of them]
@@ -201,6 +257,7 @@ pub struct Ping {
 /// cycle. A file is judged by its modification time, a URL by its Last-Modified header. Stale or not
 /// there: 2. There but not to be judged: 3. Never blocks on a FIFO, a dead mount or a huge file.
 #[derive(Debug, Args)]
+#[command(after_long_help = STALE)]
 pub struct Stale {
     /// A file or an http(s) URL [default: the own state]
     #[arg(value_name = "FILE|URL", value_hint = ValueHint::AnyPath)]
@@ -215,6 +272,7 @@ pub struct Stale {
 /// Worst first. The exit status is that of the worst service, or 2 when the state is stale: what was true
 /// an hour ago is not known to be true now.
 #[derive(Debug, Args)]
+#[command(after_long_help = STATUS)]
 pub struct Status {
     /// Only these, each in depth
     #[arg(value_name = "SERVICE")]
