@@ -141,22 +141,22 @@ pub enum Format {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Look once at the services, remember, say; or at probes given on the spot
+    /// Look at the services once, or at probes given on the spot
     Check(Check),
     /// Look, heal what is down, prove it, report it
     Heal(Heal),
-    /// Tell a dead man's switch that this host is alive, or run a job and tell how it went
+    /// Tell a dead man's switch how things are, or run a job and tell how it went
     Ping(Ping),
-    /// Say whether a file, a URL or the own state is still being renewed, and if not, why
+    /// Say whether the own state, a file or a URL is still being renewed
     Stale(Stale),
-    /// Say what is remembered; looks at nothing
+    /// Say what is remembered, without looking
     Status(Status),
     /// The sacrificial service of `heal --drill`: listens, answers, and waits to be killed
     #[command(hide = true)]
     DrillService(DrillService),
 }
 
-/// Look once at the services, remember, say; or at probes given on the spot
+/// Look at the services once, or at probes given on the spot
 ///
 /// Without a name, every configured service is looked at, and that renews the state file. Named services
 /// are looked at and remembered, but the state file keeps its age. Probes given on the spot need no
@@ -209,7 +209,7 @@ pub struct Heal {
     pub wait: Option<Duration>,
 }
 
-/// Tell a dead man's switch that this host is alive, or run a job and tell how it went
+/// Tell a dead man's switch how things are, or run a job and tell how it went
 ///
 /// Without a signal, the state decides: success is claimed only if the last complete cycle is fresh and
 /// covered every configured service, and nothing is down; otherwise failure, and why.
@@ -251,7 +251,7 @@ pub struct Ping {
     pub job: Vec<String>,
 }
 
-/// Say whether a file, a URL or the own state is still being renewed, and if not, why
+/// Say whether the own state, a file or a URL is still being renewed
 ///
 /// Without an argument it is the own state file, whose modification time is the end of the last complete
 /// cycle. A file is judged by its modification time, a URL by its Last-Modified header. Stale or not
@@ -267,7 +267,7 @@ pub struct Stale {
     pub max_age: Option<Duration>,
 }
 
-/// Say what is remembered; looks at nothing
+/// Say what is remembered, without looking
 ///
 /// Worst first. The exit status is that of the worst service, or 2 when the state is stale: what was true
 /// an hour ago is not known to be true now.

@@ -52,6 +52,8 @@ fn visible() -> clap::Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about(command.get_about().unwrap().clone())
         .long_about(command.get_long_about().unwrap().clone())
+        .after_help(command.get_after_help().unwrap().clone())
+        .after_long_help(command.get_after_long_help().unwrap().clone())
         .disable_help_subcommand(true)
         .args(command.get_arguments().cloned());
     for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
