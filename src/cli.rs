@@ -142,26 +142,45 @@ pub enum Format {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Look at the services once, or at probes given on the spot
+    ///
+    /// Without a name, every configured service is looked at, and that renews the state file. Named services
+    /// are looked at and remembered, but the state file keeps its age. Probes given on the spot need no
+    /// configuration and touch neither state nor lock. With no configuration at all it looks at the host:
+    /// disk, inodes, memory, load. Nothing is ever healed, nothing on the host is changed.
     Check(Check),
     /// Look, heal what is down, prove it, report it
+    ///
+    /// Every service that is down is healed by its `healing_strategies`, dependencies first, until the probes
+    /// that found it down find it up and keep finding it up. Attempts are bounded by a budget; when it is used
+    /// up, the service is FAILED and a person is told. What cannot be found out is never healed.
     Heal(Heal),
     /// Tell a dead man's switch how things are, or run a job and tell how it went
+    ///
+    /// Without a signal, the state decides: success is claimed only if the last complete cycle is fresh and
+    /// covered every configured service, and nothing is down; otherwise failure, and why.
+    ///
+    /// With `-- COMMAND`, the command is run between a start ping and a ping with its exit status and the end
+    /// of its output. The exit status is then the command's own, whatever becomes of the pings.
+    ///
+    /// The exit status is 0 only if every ping was accepted.
     Ping(Ping),
     /// Say whether the own state, a file or a URL is still being renewed
+    ///
+    /// Without an argument it is the own state file, whose modification time is the end of the last complete
+    /// cycle. A file is judged by its modification time, a URL by its Last-Modified header. Stale or not
+    /// there: 2. There but not to be judged: 3. Never blocks on a FIFO, a dead mount or a huge file.
     Stale(Stale),
     /// Say what is remembered, without looking
+    ///
+    /// Worst first. The exit status is that of the worst service, or 2 when the state is stale: what was true
+    /// an hour ago is not known to be true now.
     Status(Status),
     /// The sacrificial service of `heal --drill`: listens, answers, and waits to be killed
     #[command(hide = true)]
     DrillService(DrillService),
 }
 
-/// Look at the services once, or at probes given on the spot
-///
-/// Without a name, every configured service is looked at, and that renews the state file. Named services
-/// are looked at and remembered, but the state file keeps its age. Probes given on the spot need no
-/// configuration and touch neither state nor lock. With no configuration at all it looks at the host:
-/// disk, inodes, memory, load. Nothing is ever healed, nothing on the host is changed.
+/// Arguments of `check`.
 #[derive(Debug, Args)]
 #[command(after_long_help = CHECK)]
 pub struct Check {
@@ -183,11 +202,7 @@ pub struct Check {
     pub wait: Option<Duration>,
 }
 
-/// Look, heal what is down, prove it, report it
-///
-/// Every service that is down is healed by its `healing_strategies`, dependencies first, until the probes
-/// that found it down find it up and keep finding it up. Attempts are bounded by a budget; when it is used
-/// up, the service is FAILED and a person is told. What cannot be found out is never healed.
+/// Arguments of `heal`.
 #[derive(Debug, Args)]
 #[command(after_long_help = HEAL)]
 pub struct Heal {
@@ -209,15 +224,7 @@ pub struct Heal {
     pub wait: Option<Duration>,
 }
 
-/// Tell a dead man's switch how things are, or run a job and tell how it went
-///
-/// Without a signal, the state decides: success is claimed only if the last complete cycle is fresh and
-/// covered every configured service, and nothing is down; otherwise failure, and why.
-///
-/// With `-- COMMAND`, the command is run between a start ping and a ping with its exit status and the end
-/// of its output. The exit status is then the command's own, whatever becomes of the pings.
-///
-/// The exit status is 0 only if every ping was accepted.
+/// Arguments of `ping`.
 #[derive(Debug, Args)]
 #[command(after_long_help = PING)]
 #[command(group(clap::ArgGroup::new("signal").args(["start", "fail", "log", "exit_code"])))]
@@ -251,11 +258,7 @@ pub struct Ping {
     pub job: Vec<String>,
 }
 
-/// Say whether the own state, a file or a URL is still being renewed
-///
-/// Without an argument it is the own state file, whose modification time is the end of the last complete
-/// cycle. A file is judged by its modification time, a URL by its Last-Modified header. Stale or not
-/// there: 2. There but not to be judged: 3. Never blocks on a FIFO, a dead mount or a huge file.
+/// Arguments of `stale`.
 #[derive(Debug, Args)]
 #[command(after_long_help = STALE)]
 pub struct Stale {
@@ -267,10 +270,7 @@ pub struct Stale {
     pub max_age: Option<Duration>,
 }
 
-/// Say what is remembered, without looking
-///
-/// Worst first. The exit status is that of the worst service, or 2 when the state is stale: what was true
-/// an hour ago is not known to be true now.
+/// Arguments of `status`.
 #[derive(Debug, Args)]
 #[command(after_long_help = STATUS)]
 pub struct Status {

@@ -27,8 +27,8 @@ pub(super) struct Remembered {
     pub(super) state: State,
     pub(super) outcome: Outcome,
     /// In one word: `FRESH`, `STALE`, `LOCK-HELD` …
-    word: &'static str,
-    /// Why, in words: `FRESH: the last complete cycle ended 40s ago`.
+    pub(super) word: &'static str,
+    /// Why, in words: `last complete cycle 40s ago`.
     pub(super) words: String,
     /// The configured services and whether each is critical; none without a config.
     services: Vec<(String, bool)>,
@@ -89,7 +89,10 @@ pub(super) fn remember(
             return Ok(missing(
                 Outcome::Critical,
                 "NEVER-RAN",
-                format!("{words} (there is no `{}`)", path.display()),
+                format!(
+                    "{words} (there is no `{}`); `miraclemax check` completes one",
+                    path.display()
+                ),
                 None,
             ));
         }
@@ -97,7 +100,7 @@ pub(super) fn remember(
             return Ok(missing(
                 Outcome::Unknown,
                 UNREADABLE,
-                format!("{UNREADABLE}: {err:#}"),
+                format!("{err:#}").replace("\nhint: ", "; hint: "),
                 None,
             ));
         }
@@ -110,12 +113,7 @@ pub(super) fn remember(
             return Ok(missing(Outcome::Critical, "NEVER-RAN", words, Some(dir)));
         }
         Err(other) => {
-            return Ok(missing(
-                Outcome::Unknown,
-                UNREADABLE,
-                format!("{UNREADABLE}: {other}"),
-                Some(dir),
-            ));
+            return Ok(missing(Outcome::Unknown, UNREADABLE, other.to_string(), Some(dir)));
         }
     };
     let names: Vec<&str> = services.iter().map(|(name, _)| name.as_str()).collect();

@@ -378,7 +378,7 @@ impl<'a, 'm> Healing<'a, 'm> {
         let incident = state.incident.clone();
         let (next, tried_again) = match action {
             Action::Wait { left, why } if !left.is_zero() => {
-                (format!("{why}; {}", in_time("looked at again", *left)), None)
+                (format!("{why}; {}", in_time("tried again", *left)), None)
             }
             Action::Wait { why, .. } => (why.clone(), None),
             Action::Heal { .. } => ("the next run tries again".to_owned(), None),
