@@ -383,8 +383,9 @@ impl<'a, 'm> Healing<'a, 'm> {
             Action::Wait { why, .. } => (why.clone(), None),
             Action::Heal { .. } => ("the next run tries again".to_owned(), None),
             Action::GiveUp(why) => {
-                let again = in_time("tried again", sight.service.policy.retry_after);
-                (format!("given up: {why}; {again}"), Some(again))
+                let left = sight.service.policy.retry_after;
+                let next = format!("given up: {why}; {}", in_time("tried again", left));
+                (next, Some(in_time("one more", left)))
             }
             Action::HandsOff(_) | Action::Leave(_) | Action::Blocked(_) => (String::new(), None),
         };

@@ -77,7 +77,7 @@ pub(crate) fn once_more(
     };
     let left = from.map_or(Duration::ZERO, |at| pause.saturating_sub(now.elapsed(at)));
     if !left.is_zero() {
-        return Action::Wait { left, why: "given up; one more try then".into() };
+        return Action::Wait { left, why: "given up".into() };
     }
     let left = until_room(state, policy, now);
     if !left.is_zero() {
@@ -242,7 +242,7 @@ mod tests {
         assert_eq!(decide(&state, &policy, &now(at + 1)), told);
         settle(&mut state, "web", &told, &now(at + 1)).unwrap();
         // In the next runs it is looked again whether it still refuses, but not in each.
-        let waiting = "given up; one more try then";
+        let waiting = "given up";
         let half_open = Action::Heal { half_open: true, left: 1 };
         let (mut state, _) = cycle(Some(&state), 'd', &policy, &now(at + 60));
         assert_eq!(decide(&state, &policy, &now(at + 60)), wait(240, waiting));
@@ -266,7 +266,7 @@ mod tests {
     fn after_giving_up_one_attempt_is_made_now_and_then() {
         let policy = Policy { retry_after: secs(3600), ..Policy::default() };
         let (mut state, start) = cycles("ud", &policy);
-        let waiting = "given up; one more try then";
+        let waiting = "given up";
         let half_open = Action::Heal { half_open: true, left: 1 };
         settle(&mut state, "web", &give_up("tried"), &now(start)).unwrap();
         for round in 0..3 {
@@ -312,6 +312,6 @@ mod tests {
         assert_eq!(decide(&state, &Policy::default(), &now(at + 60)), half_open);
         attempt(&mut state, &now(at + 60), still());
         let next = decide(&state, &Policy::default(), &now(at + 120));
-        assert_eq!(next, wait(3540, "given up; one more try then"));
+        assert_eq!(next, wait(3540, "given up"));
     }
 }
