@@ -9,6 +9,61 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::model::fields::parse_duration;
 
+/// What every command's exit status means, in short.
+const EXIT: &str = "\
+Exit status: 0 ok, 1 warning, 2 critical, 3 unknown, 64 wrong usage, 75 another
+run holds the lock, 78 wrong configuration.";
+
+const START: &str = "\
+Examples:
+  miraclemax heal --drill         break and heal a service of its own; needs no
+                                  configuration
+  miraclemax check                look at this host, or at what is configured
+  miraclemax heal --dry-run       what heal would do now, and why
+  miraclemax status               what is remembered
+
+Exit status: 0 ok, 1 warning, 2 critical, 3 unknown, 64 wrong usage, 75 another
+run holds the lock, 78 wrong configuration.
+
+`miraclemax COMMAND --help` says more about a command; miraclemax-config(5) is
+the manual of the configuration.";
+
+const CHECK: &str = "\
+Examples:
+  miraclemax check                every configured service, or this host
+  miraclemax check web postgres   only these
+  miraclemax check --dry-run      only read and check the configuration
+  miraclemax check systemd:nginx tcp:localhost:5432 'disk:/var?free=10%'
+  miraclemax check 'https://books.example.org/health#status=200&under=2s'";
+
+const HEAL: &str = "\
+Examples:
+  miraclemax heal --drill         break and heal a service of its own; needs no
+                                  configuration
+  miraclemax heal --dry-run       what would be done now, and why
+  miraclemax heal                 do it, for every configured service
+  miraclemax heal -q              the same from cron: silent when all is well";
+
+const PING: &str = "\
+Examples:
+  miraclemax ping                 every heartbeat: what the state allows to say
+  miraclemax ping --fail --body 'backup disk is full' backups
+  miraclemax ping backups --timeout 2h -- /usr/local/bin/backup --all
+                                  a start ping, then the job's exit status and
+                                  the end of its output";
+
+const STALE: &str = "\
+Examples:
+  miraclemax stale                the own state
+  miraclemax stale --max-age 26h /backup/db.dump
+  miraclemax stale https://other.example.org/status.json";
+
+const STATUS: &str = "\
+Examples:
+  miraclemax status               all services, worst first
+  miraclemax status web           one, with its probes and attempts
+  miraclemax status --format json";
+
 /// Heal a host's services, prove it, report it, and watch the watcher
 ///
 /// One-shot commands, to be run by cron, systemd timers, launchd, scripts and people. Each looks or acts
@@ -22,10 +77,10 @@ use crate::model::fields::parse_duration;
     version,
     propagate_version = true,
     disable_help_subcommand = true,
-    max_term_width = 80
+    max_term_width = 80,
+    after_help = EXIT,
+    after_long_help = START
 )]
-#[command(after_help = "Exit status: 0 ok, 1 warning, 2 critical, 3 unknown, 64 wrong usage, \
-75 another run holds the lock, 78 wrong configuration.")]
 pub struct Cli {
     /// What every command understands.
     #[command(flatten)]
@@ -46,7 +101,7 @@ pub struct Global {
     /// State directory [default: /var/lib/miraclemax for root, else $XDG_STATE_HOME/miraclemax]
     #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub state_dir: Option<PathBuf>,
-    /// End by then, whatever hangs: 90s, 4m [default: the config's `deadline`, 4m]
+    /// End the run by then, whatever hangs: 90s, 4m [default: the config's `deadline`, else 4m]
     #[arg(long, global = true, value_name = "DURATION", value_parser = positive)]
     pub deadline: Option<Duration>,
     /// Print nothing unless something is wrong
@@ -58,7 +113,7 @@ pub struct Global {
     /// Colour the output; NO_COLOR and CLICOLOR_FORCE are honoured
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: Color,
-    /// Write the output to FILE instead, beside it first and then renamed
+    /// Write the output to FILE instead; a reader of FILE never sees half of it
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
 }
@@ -86,40 +141,58 @@ pub enum Format {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Look once at the services, remember, say; or at probes given on the spot
+    /// Look at the services once, or at probes given on the spot
+    ///
+    /// Without a name, every configured service is looked at, and that renews the state file. Named services
+    /// are looked at and remembered, but the state file keeps its age. Probes given on the spot need no
+    /// configuration and touch neither state nor lock. With no configuration at all it looks at the host:
+    /// disk, inodes, memory, load. Nothing is ever healed, nothing on the host is changed.
     Check(Check),
     /// Look, heal what is down, prove it, report it
+    ///
+    /// Every service that is down is healed by its `healing_strategies`, dependencies first, until the probes
+    /// that found it down find it up and keep finding it up. Attempts are bounded by a budget; when it is used
+    /// up, the service is FAILED and a person is told. What cannot be found out is never healed.
     Heal(Heal),
-    /// Tell a dead man's switch that this host is alive, or run a job and tell how it went
+    /// Tell a dead man's switch how things are, or run a job and tell how it went
+    ///
+    /// Without a signal, the state decides: success is claimed only if the last complete cycle is fresh and
+    /// covered every configured service, and nothing is down; otherwise failure, and why.
+    ///
+    /// With `-- COMMAND`, the command is run between a start ping and a ping with its exit status and the end
+    /// of its output. The exit status is then the command's own, whatever becomes of the pings.
+    ///
+    /// The exit status is 0 only if every ping was accepted.
     Ping(Ping),
-    /// Say whether a file, a URL or the own state is still being renewed, and if not, why
+    /// Say whether the own state, a file or a URL is still being renewed
+    ///
+    /// Without an argument it is the own state file, whose modification time is the end of the last complete
+    /// cycle. A file is judged by its modification time, a URL by its Last-Modified header. Stale or not
+    /// there: 2. There but not to be judged: 3. Never blocks on a FIFO, a dead mount or a huge file.
     Stale(Stale),
-    /// Say what is remembered; looks at nothing
+    /// Say what is remembered, without looking
+    ///
+    /// Worst first. The exit status is that of the worst service, or 2 when the state is stale: what was true
+    /// an hour ago is not known to be true now.
     Status(Status),
     /// The sacrificial service of `heal --drill`: listens, answers, and waits to be killed
     #[command(hide = true)]
     DrillService(DrillService),
 }
 
-/// Look once at the services, remember, say; or at probes given on the spot
-///
-/// Without a name, every configured service is looked at, and that renews the state file. Named services
-/// are looked at and remembered, but the state file keeps its age. Probes given on the spot need no
-/// configuration and touch neither state nor lock:
-///
-///     miraclemax check https://books.example.org/ tcp:localhost:5432 disk:/var?free=10%
-///
-/// With no configuration at all it looks at the host: disk, inodes, memory, load. Nothing is ever healed.
+/// Arguments of `check`.
 #[derive(Debug, Args)]
+#[command(after_long_help = CHECK)]
 pub struct Check {
-    /// A configured service, or a probe: a URL or kind:target?key=value (see miraclemax-config(5))
+    /// A configured service, or a probe: a URL, or `kind:target?key=value` of the kind tcp, port, systemd,
+    /// supervisord, process, file, disk, inodes, memory, load, exec; see miraclemax-config(5)
     #[arg(value_name = "SERVICE|PROBE")]
     pub what: Vec<String>,
-    /// Tell the configured channels about changes too, for those who want alerts and no healing
+    /// Tell the configured channels when a service has gone down, for those who want alerts and no healing
     #[arg(long)]
     pub notify: bool,
-    /// Only read and check the configuration
-    #[arg(long)]
+    /// Only read and check the configuration; looks at nothing
+    #[arg(long, conflicts_with_all = ["what", "notify"])]
     pub dry_run: bool,
     /// How to write the result
     #[arg(long, value_name = "FORM", default_value = "text")]
@@ -129,12 +202,9 @@ pub struct Check {
     pub wait: Option<Duration>,
 }
 
-/// Look, heal what is down, prove it, report it
-///
-/// Every service that is down is healed by its `healing_strategies`, dependencies first, until the probes
-/// that found it down find it up and keep finding it up. Attempts are bounded by a budget; when it is used
-/// up, the service is FAILED and a person is told. What cannot be found out is never healed.
+/// Arguments of `heal`.
 #[derive(Debug, Args)]
+#[command(after_long_help = HEAL)]
 pub struct Heal {
     /// Only these services; the state file then keeps its age
     #[arg(value_name = "SERVICE")]
@@ -154,16 +224,9 @@ pub struct Heal {
     pub wait: Option<Duration>,
 }
 
-/// Tell a dead man's switch that this host is alive, or run a job and tell how it went
-///
-/// Without a signal, the state decides: success is claimed only if the last complete cycle is fresh and
-/// covered every configured service, and nothing is down; otherwise failure, and why.
-///
-/// With `-- COMMAND`, the command is run between a start ping and a ping with its exit status and the end
-/// of its output. The exit status is then the command's own, whatever becomes of the pings.
-///
-/// The exit status is 0 only if every ping was accepted.
+/// Arguments of `ping`.
 #[derive(Debug, Args)]
+#[command(after_long_help = PING)]
 #[command(group(clap::ArgGroup::new("signal").args(["start", "fail", "log", "exit_code"])))]
 pub struct Ping {
     /// A configured heartbeat [default: all of them]
@@ -195,12 +258,9 @@ pub struct Ping {
     pub job: Vec<String>,
 }
 
-/// Say whether a file, a URL or the own state is still being renewed, and if not, why
-///
-/// Without an argument it is the own state file, whose modification time is the end of the last complete
-/// cycle. A file is judged by its modification time, a URL by its Last-Modified header. Stale or not
-/// there: 2. There but not to be judged: 3. Never blocks on a FIFO, a dead mount or a huge file.
+/// Arguments of `stale`.
 #[derive(Debug, Args)]
+#[command(after_long_help = STALE)]
 pub struct Stale {
     /// A file or an http(s) URL [default: the own state]
     #[arg(value_name = "FILE|URL", value_hint = ValueHint::AnyPath)]
@@ -210,11 +270,9 @@ pub struct Stale {
     pub max_age: Option<Duration>,
 }
 
-/// Say what is remembered; looks at nothing
-///
-/// Worst first. The exit status is that of the worst service, or 2 when the state is stale: what was true
-/// an hour ago is not known to be true now.
+/// Arguments of `status`.
 #[derive(Debug, Args)]
+#[command(after_long_help = STATUS)]
 pub struct Status {
     /// Only these, each in depth
     #[arg(value_name = "SERVICE")]

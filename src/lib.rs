@@ -66,7 +66,12 @@ fn usage(err: &clap::Error) -> Outcome {
         let _ = write!(stdout(), "{text}");
         return Outcome::Ok;
     }
-    let _ = write!(stderr(), "miraclemax: {text}");
+    // The help that is shown when no command was given is no complaint.
+    let prefix = match err.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "",
+        _ => "miraclemax: ",
+    };
+    let _ = write!(stderr(), "{prefix}{text}");
     Outcome::Usage
 }
 

@@ -52,6 +52,8 @@ fn visible() -> clap::Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about(command.get_about().unwrap().clone())
         .long_about(command.get_long_about().unwrap().clone())
+        .after_help(command.get_after_help().unwrap().clone())
+        .after_long_help(command.get_after_long_help().unwrap().clone())
         .disable_help_subcommand(true)
         .args(command.get_arguments().cloned());
     for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
@@ -64,26 +66,66 @@ fn visible() -> clap::Command {
 fn man_pages_are_those_of_the_command_line() {
     let mut command = visible();
     command.build();
-    let main = clap_mangen::Man::new(command.clone()).manual("miraclemax").source(source());
-    let mut text = Vec::new();
-    main.render_title(&mut text).unwrap();
-    main.render_name_section(&mut text).unwrap();
-    main.render_synopsis_section(&mut text).unwrap();
-    main.render_description_section(&mut text).unwrap();
-    main.render_options_section(&mut text).unwrap();
-    main.render_subcommands_section(&mut text).unwrap();
+    let mut text = page(command.clone(), "miraclemax");
+    clap_mangen::Man::new(command.clone()).render_subcommands_section(&mut text).unwrap();
+    examples(&command, &mut text);
     // What no flag can say: exit statuses, files, environment.
     text.extend(fs::read(root().join("man/miraclemax.1.in")).unwrap());
     held(&root().join("man/miraclemax.1"), &text);
     for sub in command.get_subcommands() {
         let name = format!("miraclemax-{}", sub.get_name());
-        let name: &'static str = name.leak();
-        let sub = sub.clone().name(name).display_name(name).version(env!("CARGO_PKG_VERSION"));
-        let mut text = Vec::new();
-        clap_mangen::Man::new(sub).manual("miraclemax").source(source()).render(&mut text).unwrap();
+        let mut text = page(sub.clone(), &name);
+        examples(sub, &mut text);
+        text.extend(
+            format!(".SH \"EXIT STATUS\"\n{}\n", EXIT[usize::from(name == "miraclemax-ping")])
+                .bytes(),
+        );
         text.extend(b".SH \"SEE ALSO\"\n\\fBmiraclemax\\fR(1), \\fBmiraclemax\\-config\\fR(5)\n");
         held(&root().join(format!("man/{name}.1")), &text);
     }
+}
+
+/// The exit status in short, and that of `ping`, which may be another program's.
+const EXIT: [&str; 2] = [
+    "0 ok, 1 warning, 2 critical, 3 unknown, 64 wrong usage, 75 another run holds the lock, \
+     78 wrong configuration; see \\fBmiraclemax\\fR(1).",
+    "0 if every ping was accepted, 2 if not, 64 wrong usage, 78 wrong configuration. With \
+     \\fB\\-\\- COMMAND\\fR that of the command, whatever becomes of the pings; 124 when \\fB\\-\\-timeout\\fR \
+     ended it, 126 or 127 when it could not be started, 128 and the signal's number when a signal ended it.",
+];
+
+/// A page from its title to its options.
+fn page(command: clap::Command, name: &str) -> Vec<u8> {
+    let usage = command.clone().render_usage().to_string();
+    let usage = usage.trim_start_matches("Usage: ").to_owned();
+    let name: &'static str = name.to_owned().leak();
+    let command = command
+        .display_name(name)
+        .override_usage(usage)
+        .mut_arg("help", |arg| arg.help("Print help").long_help(None::<&str>));
+    let man = clap_mangen::Man::new(command).title(name).manual("miraclemax").source(source());
+    let mut text = Vec::new();
+    man.render_title(&mut text).unwrap();
+    man.render_name_section(&mut text).unwrap();
+    man.render_synopsis_section(&mut text).unwrap();
+    man.render_description_section(&mut text).unwrap();
+    man.render_options_section(&mut text).unwrap();
+    text
+}
+
+/// The examples of the long help, line for line; what follows them there is in the page's own sections.
+fn examples(command: &clap::Command, text: &mut Vec<u8>) {
+    let help = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+    let examples = help.strip_prefix("Examples:\n").expect("every command has examples");
+    text.extend(b".SH EXAMPLES\n.nf\n");
+    for line in examples.lines().take_while(|line| !line.is_empty()) {
+        let line = line.strip_prefix("  ").expect("examples are indented");
+        text.extend(
+            format!("{}\n", line.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq"))
+                .bytes(),
+        );
+    }
+    text.extend(b".fi\n");
 }
 
 fn source() -> String {

@@ -16,7 +16,7 @@ use crate::manager::Reach;
 use crate::model::policy::Policy;
 use crate::model::state::Status;
 use crate::model::story::Change;
-use crate::model::text::{human_duration, one_line, plural};
+use crate::model::text::{brief_duration, one_line, plural};
 use crate::model::verdict::{Look, Verdict};
 use crate::outcome::{Outcome, Refusal};
 use crate::probe::{Ask, Probe};
@@ -41,7 +41,16 @@ pub(super) fn run(setup: &Setup, args: &Check) -> Result<Outcome> {
             let outcome = services(setup, args, &configured)?;
             Ok(if configured.broken.is_some() { Outcome::Config } else { outcome })
         }
-        None if args.what.is_empty() => on_the_spot(setup, args, &HOST.map(String::from)),
+        None if args.what.is_empty() => {
+            if !setup.screen.quiet {
+                let path = setup.config_path()?;
+                setup.screen.note(&format!(
+                    "note: there is no configuration at `{}`; this is the host alone",
+                    path.display()
+                ));
+            }
+            on_the_spot(setup, args, &HOST.map(String::from))
+        }
         None => {
             let refusal = Refusal::new(
                 Outcome::Usage,
@@ -183,7 +192,7 @@ fn row(look: &Look) -> Row {
         Verdict::Unknown(_) => ("UNKNOWN".to_owned(), Paint::Warn),
     };
     let said = if look.verdict.is_up() { &look.detail } else { look.verdict.reason() };
-    let took = human_duration(look.took);
+    let took = brief_duration(look.took);
     let detail = if said.is_empty() { took } else { format!("{} ({took})", one_line(said, 400)) };
     Row { word, paint, name: one_line(&look.probe, 80), details: vec![detail] }
 }

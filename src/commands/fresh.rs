@@ -89,12 +89,20 @@ pub(super) fn remember(
             return Ok(missing(
                 Outcome::Critical,
                 "NEVER-RAN",
-                format!("{words} (there is no `{}`)", path.display()),
+                format!(
+                    "{words} (there is no `{}`); `miraclemax check` completes one",
+                    path.display()
+                ),
                 None,
             ));
         }
         Err(err) => {
-            return Ok(missing(Outcome::Unknown, UNREADABLE, format!("{err:#}"), None));
+            return Ok(missing(
+                Outcome::Unknown,
+                UNREADABLE,
+                format!("{err:#}").replace("\nhint: ", "; hint: "),
+                None,
+            ));
         }
     };
     let peeked = match store::state::peek(&dir) {

@@ -155,7 +155,8 @@ impl Setup {
 
     fn missing(path: &Path) -> anyhow::Error {
         let message = format!("there is no configuration at `{}`", path.display());
-        let hint = "see miraclemax-config(5) for an example, or try `miraclemax heal --drill`, which needs none";
+        let hint = "two lines are enough to begin with, such as\n        [[service]]\n        name = \"nginx\"\n      \
+            see miraclemax-config(5); `miraclemax heal --drill` needs no configuration";
         Refusal::new(Outcome::Config, message).hint(hint).into()
     }
 

@@ -32,7 +32,9 @@ struct Answer {
 pub(super) fn run(setup: &Setup, args: &Stale) -> Result<Outcome> {
     let answers = if args.what.is_empty() {
         let own = fresh::remember(setup, None, args.max_age)?;
-        vec![Answer { outcome: own.outcome, text: format!("{}: {}", own.word, own.words) }]
+        let path = setup.state_path()?.join("state.json");
+        let text = format!("{}: {}: {}", path.display(), own.word, own.words);
+        vec![Answer { outcome: own.outcome, text }]
     } else {
         let limit = setup.deadline(None).left().min(LIMIT);
         let max_age = args.max_age.unwrap_or(MAX_AGE);
@@ -75,7 +77,7 @@ fn aged(age: Duration, max_age: Duration) -> (Outcome, String) {
     if age > max_age {
         (Outcome::Critical, format!("STALE: last changed {age_words} ago, the limit is {limit}"))
     } else {
-        (Outcome::Ok, format!("fresh: changed {age_words} ago, the limit is {limit}"))
+        (Outcome::Ok, format!("FRESH: changed {age_words} ago, the limit is {limit}"))
     }
 }
 

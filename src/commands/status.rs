@@ -130,7 +130,8 @@ fn as_text(
     let mut out =
         format!("{}: {} of {} up\n", remembered.host(), up, plural(shown.len(), "service"));
     let paint = if remembered.outcome == Outcome::Ok { Paint::Dim } else { Paint::Bad };
-    for line in crate::report::text::wrap(&remembered.words, crate::report::text::WIDTH) {
+    let words = format!("{}: {}", remembered.word, remembered.words);
+    for line in crate::report::text::wrap(&words, crate::report::text::WIDTH) {
         out.push_str(&format!("{}\n", setup.screen.paint(paint, &line)));
     }
     if let Some(cycle) = remembered.state.cycle.as_ref().filter(|cycle| !cycle.host_line.is_empty())

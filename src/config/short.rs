@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::model::fields::{Entry, Fields, Node, Value};
 use crate::model::place::{Place, Problem, Problems};
+use crate::model::text::nearest;
 use crate::probe::Probe;
 
 /// Kinds whose target is a URL with its own `?`: our options follow a `#`.
@@ -96,8 +97,18 @@ fn take_apart<'t>(
         None => (rest, None),
     };
     if !url && let Some(bare) = target.strip_prefix("//") {
-        let hint = format!("write `{kind}:{bare}`, without `//`");
-        problems.at_with_hint(&at(begins), format!("a {kind} probe takes no URL"), hint);
+        match nearest(kind, URLS) {
+            Some(near) => problems.at_with_hint(
+                &at(0),
+                format!("there is no kind of probe `{kind}`"),
+                format!("did you mean `{near}`?"),
+            ),
+            None => problems.at_with_hint(
+                &at(begins),
+                format!("a {kind} probe takes no URL"),
+                format!("write `{kind}:{bare}`, without `//`"),
+            ),
+        }
         return None;
     }
     let options = options.map_or_else(Vec::new, |options| {

@@ -34,6 +34,15 @@ fn two(big: u64, big_unit: &str, small: u64, small_unit: &str) -> String {
     }
 }
 
+/// How long one look took: `<1ms`, `12ms`, and from a second on as [`human_duration`] has it.
+pub fn brief_duration(duration: Duration) -> String {
+    match duration.as_millis() {
+        0 => "<1ms".to_owned(),
+        millis @ 1..1000 => format!("{millis}ms"),
+        _ => human_duration(duration),
+    }
+}
+
 /// A size for a person, powers of 1024: `512 B`, `1.5 GiB`.
 pub fn human_size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
@@ -107,6 +116,13 @@ mod tests {
             (93_600_000, "1d 2h"),
         ] {
             assert_eq!(human_duration(Duration::from_millis(millis)), want, "{millis} ms");
+        }
+    }
+
+    #[test]
+    fn a_look_that_took_no_time_took_some() {
+        for (millis, want) in [(0, "<1ms"), (12, "12ms"), (999, "999ms"), (1_400, "1.4s")] {
+            assert_eq!(brief_duration(Duration::from_millis(millis)), want, "{millis} ms");
         }
     }
 

@@ -58,10 +58,20 @@ impl Verdict {
                 Self::Unknown(reason) => unknown.push(reason.as_str()),
             }
         }
+        // Two probes that say the same say it once.
+        let told = |reasons: Vec<&str>| {
+            let mut once: Vec<&str> = Vec::new();
+            for reason in reasons {
+                if !once.contains(&reason) {
+                    once.push(reason);
+                }
+            }
+            once.join("; ")
+        };
         if !down.is_empty() {
-            Self::Down(down.join("; "))
+            Self::Down(told(down))
         } else if !unknown.is_empty() {
-            Self::Unknown(unknown.join("; "))
+            Self::Unknown(told(unknown))
         } else if seen {
             Self::Up
         } else {

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::model::incident::{Attempt, Outcome, PastIncident};
 use crate::model::state::{ServiceState, Status};
-use crate::model::text::{human_duration, one_line, plural};
+use crate::model::text::{brief_duration, human_duration, one_line, plural};
 use crate::model::time::Now;
 use crate::model::verdict::{Look, Verdict};
 use crate::report::screen::Paint;
@@ -115,7 +115,10 @@ impl Shown {
         }
         if matches!(self.status, "failed" | "down") {
             let tried = self.attempts.iter().filter(|a| a.counts()).count();
-            let mut line = format!("for {age}, {}", plural(tried, "attempt"));
+            let mut line = format!("for {age}");
+            if tried > 0 {
+                line.push_str(&format!(", {}", plural(tried, "attempt")));
+            }
             if !self.critical {
                 line.push_str(", not critical");
             }
@@ -179,7 +182,7 @@ fn word(state: &ServiceState, healed: bool) -> &'static str {
 
 fn probe_line(look: &Look) -> String {
     let said = if look.verdict.is_up() { look.detail.as_str() } else { look.verdict.reason() };
-    let text = format!("{}: {} ({})", look.probe, look.verdict.word(), human_duration(look.took));
+    let text = format!("{}: {} ({})", look.probe, look.verdict.word(), brief_duration(look.took));
     if said.is_empty() { text } else { format!("{text} {}", one_line(said, 200)) }
 }
 
