@@ -7,10 +7,12 @@ use serde_json::json;
 
 use crate::cli::{Check, Format};
 use crate::commands::cycle::Eye;
+use crate::commands::keeping;
 use crate::commands::memory::Memory;
+use crate::commands::posting::{self, Delivered};
 use crate::commands::setup::{Configured, Setup};
 use crate::commands::shown;
-use crate::commands::telling::{self, Delivered};
+use crate::commands::telling;
 use crate::config;
 use crate::manager::Reach;
 use crate::model::policy::Policy;
@@ -98,7 +100,7 @@ fn services(setup: &Setup, args: &Check, configured: &Configured) -> Result<Outc
         if let (true, Some(Status::Down), Some(incident)) =
             (args.notify && !held, flip.map(|flip| flip.to), incident)
         {
-            telling::keep_evidence(&memory, &reach, sight, &incident.id, deadline);
+            keeping::keep_evidence(&memory, &reach, sight, &incident.id, deadline);
             stories.push(telling::story(
                 &memory,
                 config,
@@ -110,17 +112,18 @@ fn services(setup: &Setup, args: &Check, configured: &Configured) -> Result<Outc
         }
     }
     if configured.broken.is_none() {
-        telling::keep_config(&memory, &configured.sources);
+        keeping::keep_config(&memory, &configured.sources);
     }
     stories.extend(telling::config_story(&mut memory, configured));
-    telling::record(&mut memory, config, &stories);
+    telling::mention_config(&mut stories, configured);
+    posting::record(&mut memory, config, &stories);
     let complete = services.len() == config.services.len();
     let broken =
         configured.broken.as_ref().and_then(|problems| problems.0.first()).map(ToString::to_string);
     let saved = memory.finish("check", config, complete, broken);
     memory.release();
     let delivered = if args.notify || !stories.is_empty() {
-        telling::deliver(&memory, config, deadline)
+        posting::deliver(&memory, config, deadline)
     } else {
         Delivered::default()
     };

@@ -8,10 +8,12 @@ use serde_json::json;
 use crate::cli::{Format, Heal};
 use crate::commands::cycle::{Eye, Sight};
 use crate::commands::healing::Healing;
+use crate::commands::keeping;
 use crate::commands::memory::Memory;
+use crate::commands::posting::{self, Delivered};
 use crate::commands::setup::{Configured, Setup};
 use crate::commands::shown;
-use crate::commands::telling::{self, Delivered};
+use crate::commands::telling;
 use crate::judge::plan::{Action, Why};
 use crate::manager::Reach;
 use crate::model::story::Story;
@@ -75,12 +77,13 @@ pub(super) fn cycle(
     let Healing { stories: told, healed, next, .. } = healing;
     stories.extend(told);
     stories.extend(telling::config_story(&mut memory, configured));
-    telling::record(&mut memory, config, &stories);
+    telling::mention_config(&mut stories, configured);
+    posting::record(&mut memory, config, &stories);
     let broken =
         configured.broken.as_ref().and_then(|problems| problems.0.first()).map(ToString::to_string);
     let saved = memory.finish("heal", config, complete, broken);
     memory.release();
-    let delivered = telling::deliver(&memory, config, deadline);
+    let delivered = posting::deliver(&memory, config, deadline);
     let mut outcome = shown::outcome(&memory.state, &services);
     if !saved {
         outcome = outcome.worst(Outcome::Unknown);
@@ -95,10 +98,10 @@ pub(super) fn cycle(
 /// Remembers what works: the config that loaded, and the config files of services that are up.
 fn keep_known_good(healing: &Healing, configured: &Configured, sights: &[Sight]) {
     for sight in sights.iter().filter(|sight| sight.verdict.is_up()) {
-        telling::keep_known_good(healing.memory, sight.service);
+        keeping::keep_known_good(healing.memory, sight.service);
     }
     if configured.broken.is_none() {
-        telling::keep_config(healing.memory, &configured.sources);
+        keeping::keep_config(healing.memory, &configured.sources);
     }
 }
 

@@ -3,32 +3,23 @@
 
 use std::time::Duration;
 
+use crate::commands::attempting::Case;
 use crate::commands::cycle::{Eye, Sight};
+use crate::commands::keeping;
 use crate::commands::memory::Memory;
 use crate::commands::telling;
 use crate::config::{Config, Service};
-use crate::judge::attempts::{begin_attempt, end_attempt};
 use crate::judge::order::{self, Needs};
 use crate::judge::plan::{Action, Circumstances, Why, plan};
 use crate::judge::settle::settle;
 use crate::manager::Reach;
-use crate::model::incident::{Incident, Outcome};
 use crate::model::policy::Policy;
 use crate::model::state::Status;
 use crate::model::story::{Change, Story};
 use crate::model::text::human_duration;
 use crate::model::unit::{Found, ManagerKind};
-use crate::model::verdict::Verdict;
-use crate::remedy::{self, Patient, Strategy};
-use crate::store::events::Kind;
-use crate::store::state::Save;
-use crate::sys::clock::{self, Deadline, Stopwatch};
-use crate::sys::journal::Priority;
+use crate::sys::clock::{Deadline, Stopwatch};
 
-/// Pause between two looks while an attempt is verified.
-const TICK: Duration = Duration::from_millis(300);
-/// Bound on one act of a manager.
-const ACT_LIMIT: Duration = Duration::from_secs(60);
 /// An attempt is not begun with less than this left of the run: it could not be verified.
 const WORTH_BEGINNING: Duration = Duration::from_secs(5);
 
@@ -44,28 +35,6 @@ pub(super) struct Healing<'a, 'm> {
     pub(super) healed: Vec<String>,
     /// What comes next for a service, in words.
     pub(super) next: Vec<(String, String)>,
-}
-
-/// A service on its ladder.
-struct Case<'a> {
-    sight: Sight<'a>,
-    incident: Incident,
-    step: usize,
-    /// Attempts that the budget still has room for.
-    left: u32,
-    /// The run of the unit before anything was done.
-    before: Option<String>,
-    watch: Stopwatch,
-    did: Vec<String>,
-    /// What was complained about meanwhile.
-    said: Vec<String>,
-}
-
-/// How an attempt's verification ended.
-enum Verified<'a> {
-    Up { sight: Sight<'a>, stable: Duration },
-    SameInstance,
-    Not(String),
 }
 
 impl<'a, 'm> Healing<'a, 'm> {
@@ -120,7 +89,7 @@ impl<'a, 'm> Healing<'a, 'm> {
         let Action::Heal { left, .. } = action else { return None };
         let incident = self.memory.state.services.get(&sight.service.name)?.incident.clone()?;
         let before = sight.facts().and_then(|facts| facts.instance.clone());
-        telling::keep_evidence(self.memory, self.reach, &sight, &incident.id, self.deadline);
+        keeping::keep_evidence(self.memory, self.reach, &sight, &incident.id, self.deadline);
         Some(Case {
             sight,
             incident,
@@ -182,189 +151,6 @@ impl<'a, 'm> Healing<'a, 'm> {
         None
     }
 
-    /// One attempt, begun. False when the remedy refused: nothing was done.
-    fn act(&mut self, case: &mut Case<'a>, strategy: Strategy) -> bool {
-        let service = case.sight.service;
-        let now = self.memory.now();
-        let (name, incident) = (&service.name, &case.incident.id);
-        if let Some(state) = self.memory.state.services.get_mut(name) {
-            begin_attempt(state, strategy.word(), &now);
-        }
-        self.memory.save(Save::Partial);
-        self.memory.event(Kind::AttemptBegun, name, incident, strategy.word());
-        self.eye.screen.progress(&format!("healing {name}: {}", strategy.word()));
-        case.watch = Stopwatch::start();
-        let known_good = self.memory.dir.known_good(name);
-        let now = self.memory.now();
-        let exe = self.memory.state.services.get(name).and_then(|state| state.exe.clone());
-        let managed = self.managed_units(name);
-        let service = case.sight.service;
-        let patient = Patient {
-            service: &service.name,
-            port: service.port,
-            runner: case.sight.settled.runner.as_ref(),
-            facts: case.sight.facts(),
-            config_files: &service.config_files,
-            validate: service.validate.as_deref(),
-            may_kill: &service.may_kill,
-            known_good: &known_good,
-            managed_units: &managed,
-            exe: exe.as_deref(),
-            now: &now,
-        };
-        let acted =
-            remedy::apply(strategy, &patient, self.reach, ACT_LIMIT.min(self.deadline.left()));
-        case.did = acted.did;
-        case.said = acted.said;
-        match acted.result {
-            Ok(()) => true,
-            Err(refusal) => {
-                self.end(case, Outcome::Refused(refusal.why));
-                false
-            }
-        }
-    }
-
-    fn end(&mut self, case: &Case<'a>, outcome: Outcome) {
-        let (name, incident) = (&case.sight.service.name, &case.incident.id);
-        let came_to = match &outcome {
-            Outcome::Healed => "healed".to_owned(),
-            Outcome::StillDown(why) => format!("still down: {why}"),
-            Outcome::Refused(why) => format!("not done: {why}"),
-        };
-        let did = case.did.join(", ");
-        let took = human_duration(case.watch.read());
-        let text = if did.is_empty() {
-            format!("{came_to} ({took})")
-        } else {
-            format!("{did}: {came_to} ({took})")
-        };
-        let (priority, word) = match &outcome {
-            Outcome::Healed => (Priority::Notice, "healed"),
-            Outcome::StillDown(_) => (Priority::Error, "still-down"),
-            Outcome::Refused(_) => (Priority::Warning, "refused"),
-        };
-        if let Some(state) = self.memory.state.services.get_mut(name) {
-            end_attempt(state, case.did.clone(), outcome, case.watch.read());
-        }
-        self.memory.save(Save::Partial);
-        self.memory.event(Kind::AttemptEnded, name, incident, &text);
-        let attempt = self
-            .memory
-            .state
-            .services
-            .get(name)
-            .and_then(|state| state.incident.as_ref())
-            .map(|i| i.attempts);
-        let mut fields = vec![
-            ("MIRACLEMAX_OUTCOME", word.to_owned()),
-            ("MIRACLEMAX_ATTEMPT", attempt.map(|n| n.to_string()).unwrap_or_default()),
-        ];
-        // By this field root's `journalctl -u UNIT` shows the healing among the unit's own lines.
-        if let Some(runner) =
-            case.sight.settled.runner.as_ref().filter(|runner| runner.kind == ManagerKind::Systemd)
-        {
-            fields.push(("OBJECT_SYSTEMD_UNIT", runner.unit.clone()));
-        }
-        self.memory.journal(priority, name, &text, &fields);
-    }
-
-    /// Looks until each is up and has stayed up, or its time is over. Side by side.
-    fn verify(&self, acted: Vec<Case<'a>>) -> Vec<(Case<'a>, Verified<'a>)> {
-        let mut done = Vec::new();
-        let mut open: Vec<(Case<'a>, Option<Stopwatch>, Stopwatch)> =
-            acted.into_iter().map(|case| (case, None, Stopwatch::start())).collect();
-        while !open.is_empty() {
-            let services: Vec<&'a Service> =
-                open.iter().map(|(case, ..)| case.sight.service).collect();
-            let sights = self.eye.once(&services);
-            let late = self.deadline.left() < 2 * TICK;
-            let mut still = Vec::new();
-            for ((case, up, since), sight) in open.into_iter().zip(sights) {
-                let policy = &case.sight.service.policy;
-                let up = if sight.verdict.is_up() {
-                    up.or_else(|| Some(Stopwatch::start()))
-                } else {
-                    None
-                };
-                let stable = up.map(|watch| watch.read());
-                let verdict = match stable {
-                    Some(_) if same_instance(&case, &sight) => Some(Verified::SameInstance),
-                    Some(stable) if stable >= policy.stable_for => {
-                        Some(Verified::Up { sight, stable })
-                    }
-                    None if since.read() >= policy.verify_for => {
-                        Some(Verified::Not(sight.verdict.reason().to_owned()))
-                    }
-                    _ if late => Some(Verified::Not(format!(
-                        "the run's deadline came before it was proven: {}",
-                        seen(&sight)
-                    ))),
-                    // Up and down in turns must end, too.
-                    _ if since.read() >= policy.verify_for + 2 * policy.stable_for => {
-                        Some(Verified::Not(format!("did not stay up: {}", seen(&sight))))
-                    }
-                    _ => None,
-                };
-                match verdict {
-                    Some(verdict) => done.push((case, verdict)),
-                    None => still.push((case, up, since)),
-                }
-            }
-            open = still;
-            if !open.is_empty() {
-                clock::pause(TICK.min(self.deadline.left()));
-            }
-        }
-        done
-    }
-
-    /// Writes down what an attempt came to. The case goes on when its ladder has more steps.
-    fn conclude(&mut self, case: Case<'a>, verified: Verified<'a>) -> Option<Case<'a>> {
-        match verified {
-            Verified::Up { sight, stable } => {
-                self.end(&case, Outcome::Healed);
-                let name = &case.sight.service.name;
-                self.healed.push(name.clone());
-                // Kept up for `stable_for` under the eyes of this run: more proof than `recover_after` asks.
-                let proven = Policy { recover_after: 1, ..case.sight.service.policy.clone() };
-                // One that was stopped had no instance: then any is new.
-                let new_instance = case.sight.facts().is_some()
-                    && sight.facts().is_some_and(|facts| {
-                        facts.instance.is_some() && facts.instance != case.before
-                    });
-                self.observe(&sight, &proven);
-                if let Some(story) = self
-                    .stories
-                    .iter_mut()
-                    .rev()
-                    .find(|s| s.incident == case.incident.id && s.change == Change::Resolved)
-                {
-                    story.stable_for = stable;
-                    story.new_instance = new_instance;
-                }
-                None
-            }
-            Verified::SameInstance => {
-                self.end(
-                    &case,
-                    Outcome::Refused("it came up by itself: still the same instance".into()),
-                );
-                None
-            }
-            Verified::Not(mut why) => {
-                if !case.said.is_empty() {
-                    why = format!("{why} ({})", case.said.join("; "));
-                }
-                self.end(&case, Outcome::StillDown(why.clone()));
-                if let Some(state) = self.memory.state.services.get_mut(&case.sight.service.name) {
-                    state.verdict = Verdict::Down(why);
-                }
-                Some(case)
-            }
-        }
-    }
-
     /// Nothing is left to try in this run: the plan says whether that is the end of it.
     fn exhausted(&mut self, sight: &Sight<'a>) {
         let action = self.plan(sight);
@@ -399,7 +185,7 @@ impl<'a, 'm> Healing<'a, 'm> {
         }
         let (Some(flip), Some(incident)) = (flip, incident) else { return };
         self.memory.flipped(&flip);
-        telling::keep_evidence(self.memory, self.reach, sight, &incident.id, self.deadline);
+        keeping::keep_evidence(self.memory, self.reach, sight, &incident.id, self.deadline);
         let mut story = telling::story(
             self.memory,
             self.config,
@@ -429,23 +215,6 @@ impl<'a, 'm> Healing<'a, 'm> {
             flip.as_ref(),
         ));
     }
-
-    /// The units of all other services, which no remedy may touch.
-    fn managed_units(&self, except: &str) -> Vec<String> {
-        self.config
-            .services
-            .iter()
-            .filter(|service| service.name != except)
-            .flat_map(|service| {
-                crate::manager::candidates(&service.manager, &service.name, self.reach)
-            })
-            .map(|unit| unit.unit)
-            .collect()
-    }
-}
-
-fn same_instance(case: &Case, sight: &Sight) -> bool {
-    case.before.is_some() && sight.facts().is_some_and(|facts| facts.instance == case.before)
 }
 
 /// What the service's manager said; plain commands say nothing.
@@ -453,14 +222,6 @@ fn told<'s>(sight: &'s Sight) -> Option<&'s Found> {
     let silent =
         sight.settled.runner.as_ref().is_some_and(|runner| runner.kind == ManagerKind::Command);
     (!silent).then_some(&sight.settled.found)
-}
-
-fn seen(sight: &Sight) -> String {
-    if sight.verdict.is_up() {
-        "it was up at last".into()
-    } else {
-        sight.verdict.reason().to_owned()
-    }
 }
 
 fn in_time(left: Duration) -> String {

@@ -1,14 +1,17 @@
 //! The commands: they compose everything else and add nothing of their own. One command never calls another;
-//! what two of them need is in a file of its own (`setup`, `cycle`, `healing`, `telling`).
+//! what two of them need is in a file of its own (`setup`, `cycle`, `memory`, `healing` …).
 
+mod attempting;
 mod check;
 mod cycle;
 mod drill;
 mod fresh;
 mod heal;
 mod healing;
+mod keeping;
 mod memory;
 mod ping;
+mod posting;
 mod setup;
 mod shown;
 mod stale;

@@ -4,8 +4,8 @@ use anyhow::Result;
 use serde_json::json;
 
 use crate::cli::Format;
+use crate::commands::posting::Delivered;
 use crate::commands::setup::Setup;
-use crate::commands::telling::Delivered;
 use crate::config::{Config, Service};
 use crate::judge::severity::{Severity, of_service};
 use crate::model::state::State;

@@ -1,0 +1,88 @@
+//! What must not be lost: evidence before a restart destroys it, and the configs that worked. Decides nothing.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::commands::cycle::Sight;
+use crate::commands::memory::Memory;
+use crate::config::{Service, Source};
+use crate::manager::Reach;
+use crate::model::story::Evidence;
+use crate::model::unit::UnitFacts;
+use crate::remedy::known_good;
+use crate::report::cause;
+use crate::store::events::Kind;
+use crate::store::{Dir, incidents, last_good};
+use crate::sys::clock::Deadline;
+
+/// The evidence's file in the incident's folder.
+const EVIDENCE: &str = "evidence.json";
+/// Lines of its log that go into the evidence.
+const LOG_LINES: usize = 20;
+
+/// Takes the evidence that a restart would destroy, and keeps it with the incident. What was kept by an
+/// earlier attempt stays: the first failure says most.
+pub(super) fn keep_evidence(
+    memory: &Memory,
+    reach: &Reach,
+    sight: &Sight,
+    incident: &str,
+    deadline: Deadline,
+) {
+    if evidence_of(memory.dir, incident).is_some() {
+        return;
+    }
+    let unit: Option<UnitFacts> = sight.facts().cloned();
+    let limit = Duration::from_secs(5).min(deadline.left());
+    let log = match &sight.settled.runner {
+        Some(runner) => runner.log_tail(unit.as_ref(), LOG_LINES, reach, limit),
+        None => Vec::new(),
+    };
+    let cause = unit.as_ref().and_then(|facts| cause::cause(facts, &log));
+    let evidence = Evidence { unit, log, cause };
+    let text = serde_json::to_string_pretty(&evidence).unwrap_or_default();
+    if let Err(err) = incidents::keep(memory.dir, incident, EVIDENCE, &text) {
+        memory.event(
+            Kind::State,
+            &sight.service.name,
+            incident,
+            &format!("evidence was not kept: {err:#}"),
+        );
+    }
+}
+
+/// What was kept of an incident, if anything was.
+pub(super) fn evidence_of(dir: &Dir, incident: &str) -> Option<Evidence> {
+    let path = incidents::folder(dir, incident).join(EVIDENCE);
+    serde_json::from_str(&std::fs::read_to_string(path).ok()?).ok()
+}
+
+/// Copies the config files of a service that is up, so that they can be put back when an edit breaks it.
+pub(super) fn keep_known_good(memory: &Memory, service: &Service) {
+    if service.config_files.is_empty() {
+        return;
+    }
+    let dir = memory.dir.known_good(&service.name);
+    if let Err(err) = known_good::keep(&service.config_files, &dir) {
+        memory.event(
+            Kind::State,
+            &service.name,
+            "",
+            &format!("known good config was not kept: {err:#}"),
+        );
+    }
+}
+
+/// Keeps the config that loaded.
+pub(super) fn keep_config(memory: &Memory, sources: &[Source]) {
+    let texts: Vec<(PathBuf, String)> =
+        sources.iter().map(|s| (s.path.clone(), s.text.clone())).collect();
+    if let Err(err) = last_good::keep(memory.dir, &texts) {
+        memory.event(
+            Kind::Config,
+            "",
+            "",
+            &format!("the config that loaded was not kept: {err:#}"),
+        );
+    }
+}

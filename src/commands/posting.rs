@@ -1,0 +1,237 @@
+//! The outbox: stories go into it before the state is saved, and leave it after, under a deadline. What a
+//! channel did not accept stays for the next run. Never decides what happened.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use crate::commands::memory::Memory;
+use crate::config::Config;
+use crate::model::letter::{self, Letter, Sent};
+use crate::model::story::{Change, Story};
+use crate::model::time::Now;
+use crate::model::window::Window;
+use crate::notify::Channel;
+use crate::report::email::{self, Late};
+use crate::store::events::Kind;
+use crate::store::outbox::{self, Delivery, Entry, Pending, Recorded};
+use crate::sys::clock::Deadline;
+
+/// Bound on all deliveries of a run together, whatever is left of the run itself.
+const DELIVERY: Duration = Duration::from_secs(60);
+/// Kept back at the end of a run for what must still be written.
+const RESERVE: Duration = Duration::from_secs(2);
+
+/// Puts stories into the outbox, each for the channels that want it.
+pub(super) fn record(memory: &mut Memory, config: &Config, stories: &[Story]) {
+    for story in stories {
+        told(memory, story);
+        let channels: Vec<&Channel> =
+            config.notify.iter().filter(|channel| channel.wants(story)).collect();
+        if channels.is_empty() {
+            continue;
+        }
+        let names = channels.iter().map(|channel| channel.name.clone());
+        // A reminder is told more than once: its minute tells one from the next.
+        let reminder = story.change == Change::Reminder;
+        let number = if reminder {
+            u32::try_from(story.lasted.as_secs() / 60).unwrap_or(u32::MAX)
+        } else {
+            0
+        };
+        let entry = Entry::new(story.clone(), number, memory.now().stamp(), names);
+        let notices = match outbox::record(memory.dir, &entry) {
+            Ok(Recorded::New { notices }) => notices,
+            Ok(Recorded::Already) => Vec::new(),
+            Err(err) => vec![format!("could not be recorded: {err:#}")],
+        };
+        for notice in notices {
+            memory.event(Kind::Notification, &story.service, &story.incident, &notice);
+        }
+    }
+}
+
+/// Notes that an incident was told of, so that its recovery is told and its reminders are counted from now.
+fn told(memory: &mut Memory, story: &Story) {
+    let now = memory.now().stamp();
+    if let Some(incident) =
+        memory.state.services.get_mut(&story.service).and_then(|s| s.incident.as_mut())
+        && incident.id == story.incident
+    {
+        incident.told = Some(now);
+    }
+}
+
+/// What became of the outbox.
+#[derive(Debug, Default)]
+pub(super) struct Delivered {
+    /// Letters accepted in this run.
+    pub(super) accepted: usize,
+    /// Why a channel did not accept, by channel.
+    pub(super) refused: Vec<(String, String)>,
+}
+
+/// Sends what waits in the outbox, oldest first, channels side by side. A channel that did not answer is
+/// not tried again in this run.
+pub(super) fn deliver(memory: &Memory, config: &Config, deadline: Deadline) -> Delivered {
+    let _turn = match outbox::take_turn(memory.dir) {
+        Ok(Some(turn)) => turn,
+        // Another process delivers already.
+        Ok(None) => return Delivered::default(),
+        Err(err) => {
+            memory.event(Kind::Notification, "", "", &format!("{err:#}"));
+            return Delivered::default();
+        }
+    };
+    let Pending { entries, notices } = outbox::pending(memory.dir);
+    for notice in notices {
+        memory.event(Kind::Notification, "", "", &notice);
+    }
+    if entries.is_empty() {
+        return Delivered::default();
+    }
+    let left = deadline.left().saturating_sub(RESERVE).min(DELIVERY);
+    let by = Deadline::after(left);
+    let post = Post {
+        memory,
+        config,
+        began: memory.began(),
+        zone: TimeZone::system(),
+        entries: Mutex::new(entries),
+        delivered: Mutex::new(Delivered::default()),
+    };
+    std::thread::scope(|scope| {
+        // The first channel is served by this thread: the usual case of one channel starts none.
+        for channel in config.notify.iter().skip(1) {
+            let post = &post;
+            scope.spawn(move || post.channel(channel, by));
+        }
+        if let Some(channel) = config.notify.first() {
+            post.channel(channel, by);
+        }
+    });
+    post.forget_unknown();
+    post.delivered.into_inner().unwrap_or_default()
+}
+
+struct Post<'a> {
+    memory: &'a Memory<'a>,
+    config: &'a Config,
+    /// When the run began.
+    began: Now,
+    zone: TimeZone,
+    entries: Mutex<Vec<Entry>>,
+    delivered: Mutex<Delivered>,
+}
+
+impl Post<'_> {
+    fn channel(&self, channel: &Channel, by: Deadline) {
+        let count = self.entries.lock().map_or(0, |entries| entries.len());
+        for index in 0..count {
+            let Some(entry) = self.waiting(index, &channel.name) else { continue };
+            if by.passed() {
+                break;
+            }
+            // What was recorded before this run began is late, whether or not it was ever tried.
+            let why = entry.channels.get(&channel.name).map(|delivery| delivery.answer.clone());
+            let late = (entry.created.wall < self.began.wall)
+                .then(|| Late { now: self.memory.now().wall, why: why.unwrap_or_default() });
+            let letter: Letter = email::compose(&entry.story, late.as_ref(), &self.zone);
+            let sent = channel.send(&letter, &letter::message_id(&entry.story), by);
+            let dead = matches!(sent, Sent::Later(_));
+            self.note(index, channel, &entry, &sent);
+            if dead {
+                break;
+            }
+        }
+    }
+
+    /// The entry, if it still waits for this channel and may be told at this hour.
+    fn waiting(&self, index: usize, channel: &str) -> Option<Entry> {
+        let entries = self.entries.lock().ok()?;
+        let entry = entries.get(index)?;
+        if self.quiet(&entry.story) {
+            return None;
+        }
+        let delivery = entry.channels.get(channel)?;
+        (delivery.accepted.is_none() && !delivery.gone).then(|| entry.clone())
+    }
+
+    /// Whether its service has quiet hours now. What is critical, and what is told of the config, has none.
+    fn quiet(&self, story: &Story) -> bool {
+        let service = self.config.services.iter().find(|service| service.name == story.service);
+        let quiet = |window: &Window| window.contains(self.began.wall);
+        !story.critical
+            && service.is_some_and(|service| service.policy.quiet_hours.iter().any(quiet))
+    }
+
+    /// Written at once: a message that was accepted must not be sent again, whatever happens next.
+    fn note(&self, index: usize, channel: &Channel, entry: &Entry, sent: &Sent) {
+        let now = self.memory.now().wall;
+        let Ok(mut entries) = self.entries.lock() else { return };
+        let Some(kept) = entries.get_mut(index) else { return };
+        let delivery = kept.channels.entry(channel.name.clone()).or_insert_with(Delivery::default);
+        delivery.attempted += 1;
+        delivery.last = Some(now);
+        let (word, answer) = match sent {
+            Sent::Accepted(answer) => {
+                delivery.accepted = Some(now);
+                ("accepted", answer)
+            }
+            Sent::Later(why) => ("not accepted, to be tried again", why),
+            Sent::Never(why) => {
+                delivery.gone = true;
+                ("refused for good", why)
+            }
+        };
+        delivery.answer.clone_from(answer);
+        let updated = outbox::update(self.memory.dir, kept);
+        drop(entries);
+        if let Ok(mut delivered) = self.delivered.lock() {
+            match sent {
+                Sent::Accepted(_) => delivered.accepted += 1,
+                Sent::Later(why) | Sent::Never(why) => {
+                    delivered.refused.push((channel.name.clone(), why.clone()));
+                }
+            }
+        }
+        let story = &entry.story;
+        let text = format!("{} by {}: {word}: {answer}", story.change.word(), channel.name);
+        self.memory.event(Kind::Notification, &story.service, &story.incident, &text);
+        if let Err(err) = updated {
+            self.memory.event(
+                Kind::Notification,
+                &story.service,
+                &story.incident,
+                &format!("{err:#}"),
+            );
+        }
+    }
+
+    /// A channel that is no longer configured must not keep its letters waiting for ever.
+    fn forget_unknown(&self) {
+        let Ok(mut entries) = self.entries.lock() else { return };
+        for entry in entries.iter_mut() {
+            let mut changed = false;
+            for (name, delivery) in &mut entry.channels {
+                if delivery.accepted.is_none()
+                    && !delivery.gone
+                    && !self.config.notify.iter().any(|c| c.name == *name)
+                {
+                    delivery.gone = true;
+                    "the channel is no longer configured".clone_into(&mut delivery.answer);
+                    changed = true;
+                }
+            }
+            if changed && let Err(err) = outbox::update(self.memory.dir, entry) {
+                self.memory.event(
+                    Kind::Notification,
+                    &entry.story.service,
+                    &entry.story.incident,
+                    &format!("{err:#}"),
+                );
+            }
+        }
+    }
+}
