@@ -21,7 +21,8 @@ fn place(url: &str) -> Place {
     place.config(&format!(
         "fresh_for = \"20m\"\n[[service]]\nname = \"folder\"\nchecks = [\"exec:/bin/true\"]\n\
          start = [\"true\"]\n[[heartbeat]]\nname = \"MiracleMax Server\"\nurl_file = \"{}\"\n\
-         timeout = \"2s\"\ntries = 2\n"
+         timeout = \"2s\"\ntries = 2\n",
+        secret.display()
     ));
     place
 }
