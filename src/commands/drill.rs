@@ -34,6 +34,8 @@ const LIFETIME: &str = "5m";
 const STEP: Duration = Duration::from_secs(10);
 /// How often it looks meanwhile.
 const TICK: Duration = Duration::from_millis(20);
+/// The word of a drill that did not pass.
+const FAILED: &str = "FAILED";
 /// The service's name in the drill's config.
 const NAME: &str = "drill";
 
@@ -53,7 +55,7 @@ pub(super) fn run(setup: &Setup) -> Result<Outcome> {
             Ok(Outcome::Ok)
         }
         Err(err) => {
-            timeline.line("FAILED", Paint::Bad, &format!("{err:#}"))?;
+            timeline.line(FAILED, Paint::Bad, &format!("{err:#}"))?;
             Ok(Outcome::Critical)
         }
     }
@@ -79,7 +81,8 @@ impl Timeline<'_> {
 
     fn print(&self, at: Duration, word: &str, paint: Paint, text: &str) -> Result<()> {
         let screen = &self.setup.screen;
-        if screen.quiet && paint != Paint::Bad {
+        // That it was broken and found is what was wanted.
+        if screen.quiet && word != FAILED {
             return Ok(());
         }
         let word = screen.paint(paint, &format!("{word:<9}"));

@@ -22,7 +22,7 @@ pub fn cause(facts: &UnitFacts, log: &[String]) -> Option<String> {
         Some("timeout") => {
             Some("it took too long to start or stop, and systemd ended it (`timeout`)".into())
         }
-        _ if facts.start_limited => {
+        _ if facts.start_limited || refused(log) => {
             let last = in_use(log).or(exit).map_or(String::new(), |why| format!("; last: {why}"));
             Some(format!("it failed too often in a short time (`start-limit-hit`){last}"))
         }
@@ -146,20 +146,33 @@ enum Job {
     Stop,
 }
 
+/// Whether systemd's last word on starting it is that it was started too often. A crash loop leaves the `Result`
+/// of its first failure, and after a failed `ExecStartPre=` no other fact tells (seen with systemd 252).
+fn refused(log: &[String]) -> bool {
+    let lines = log.iter().rev().filter_map(|line| of_systemd(line));
+    let mut told = lines.filter_map(|text| match text.split(' ').next()? {
+        "Starting" | "Started" => Some(false),
+        _ => text.contains(": Start request repeated too quickly").then_some(true),
+    });
+    told.next() == Some(true)
+}
+
 /// The job that a log line of systemd itself tells of, as `journalctl -o short` prints it, with or without the
 /// host: `Jan 02 03:04:05 systemd[1]: Stopping web.service …`. The same words of anybody else do not count.
 fn job(line: &str) -> Option<Job> {
-    let (who, text) = line.split_once("]: ")?;
-    let (who, pid) = who.rsplit_once('[')?;
-    let of_systemd = who == "systemd" || who.ends_with(" systemd");
-    if !of_systemd || !pid.chars().all(|c| c.is_ascii_digit()) {
-        return None;
-    }
-    match text.split(' ').next()? {
+    match of_systemd(line)?.split(' ').next()? {
         "Stopping" => Some(Job::Stop),
         "Starting" | "Started" => Some(Job::Start),
         _ => None,
     }
+}
+
+/// What systemd itself says in a log line.
+fn of_systemd(line: &str) -> Option<&str> {
+    let (who, text) = line.split_once("]: ")?;
+    let (who, pid) = who.rsplit_once('[')?;
+    let by_systemd = who == "systemd" || who.ends_with(" systemd");
+    (by_systemd && pid.chars().all(|c| c.is_ascii_digit())).then_some(text)
 }
 
 #[cfg(test)]
@@ -258,6 +271,21 @@ mod tests {
                 want,
                 "{state:?} {result:?} {exit:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_start_that_systemd_refused_is_known_by_its_last_word() {
+        let refused =
+            "Nov 23 02:47:41 systemd[1]: web.service: Start request repeated too quickly.";
+        let start = "Nov 23 02:47:41 systemd[1]: Starting web.service - Web...";
+        let fake = "Nov 23 02:47:41 web[7]: web.service: Start request repeated too quickly.";
+        let often = Some("it failed too often in a short time (`start-limit-hit`)");
+        for (log, want) in
+            [(vec![start, refused], often), (vec![refused, start], None), (vec![fake], None)]
+        {
+            let found = cause(&facts(UnitState::Failed, Some("exit-code"), None), &lines(&log));
+            assert_eq!(found.as_deref(), want, "{log:?}");
         }
     }
 

@@ -137,6 +137,8 @@ impl Shown {
             details.extend(self.probes.iter().map(probe_line));
             details.extend(self.attempts.iter().map(attempt_line));
         }
+        // A probe that is up may have nothing to add.
+        details.retain(|line| !line.is_empty());
         let word = if matches!(self.status, "up" | "healed" | "new") {
             self.status.into()
         } else {

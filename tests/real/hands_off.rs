@@ -69,7 +69,7 @@ fn what_an_administrator_or_systemd_holds_back_is_left_alone_and_told() {
     let first = miraclemax(&machine, &["heal"]);
     assert_eq!(first.code(), 2, "{first:?}");
     for words in ["is masked", "is disabled", "is starting", "no manager here knows it"] {
-        let said = first.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        let said = real::flat(&first.stdout);
         assert!(said.contains(words), "no `{words}`: {}", first.stdout);
     }
     for _ in 1..RUNS {

@@ -20,7 +20,7 @@ fn place(url: &str) -> Place {
     let secret = place.write("ping-url", &format!("{url}\n"));
     place.config(&format!(
         "fresh_for = \"20m\"\n[[service]]\nname = \"folder\"\nchecks = [\"exec:/bin/true\"]\n\
-         start = [\"true\"]\n[[heartbeat]]\nname = \"MiracleMax Server\"\nurl_file = \"{}\"\n\
+         start = [\"true\"]\n[[heartbeat]]\nname = \"MiracleMax Server\"\nurl_file = '{}'\n\
          timeout = \"2s\"\ntries = 2\n",
         secret.display()
     ));

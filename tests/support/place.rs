@@ -133,10 +133,9 @@ impl Ran {
         self.output.code()
     }
 
-    /// What it printed, on stdout and then on stderr, in one line: where it was wrapped says nothing.
+    /// What it printed, on stdout and then on stderr, in one line.
     pub(crate) fn text(&self) -> String {
-        let text = format!("{}{}", self.output.stdout, self.output.stderr);
-        text.split_whitespace().collect::<Vec<_>>().join(" ")
+        real::flat(&format!("{}{}", self.output.stdout, self.output.stderr))
     }
 }
 

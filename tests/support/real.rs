@@ -66,6 +66,11 @@ pub(crate) fn saw(what: &str, text: impl std::fmt::Display) {
     println!("---- {what}\n{text}");
 }
 
+/// A text in one line: where it was wrapped says nothing.
+pub(crate) fn flat(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// A TCP port on 127.0.0.1 that nobody listened on a moment ago: nothing answers there until a test makes it so.
 pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind(("127.0.0.1", 0))
