@@ -285,7 +285,8 @@ to = ["me@example.org"]
 from = "max@example.org"
 sendmail = "$DIR/bin/sendmail"
 "#]));
-    host.fake("plugin", r#"printf 'CRIT \033]0;owned\007\033[2J\r\nBcc: all@example.org\r\n\r\n<b>\342\200\256x'; exit 2"#);
+    let evil = r"CRIT \033]0;owned\007\033[2J\r\nBcc: all@example.org\r\n\r\n<b>\342\200\256x";
+    host.fake("plugin", &format!("printf '{evil}'; exit 2"));
     host.fake("sendmail", "cat >> $DIR/mails");
     for args in [
         &["check"][..],

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::{WEB, fast};
 use crate::support::host::{BOUND, Host, Ran};
-use crate::support::pings::{Action, Fault, Pings};
+use crate::support::pings::Action::{self, Fail, Log, Start, Success};
+use crate::support::pings::{Fault, Pings};
 use crate::support::real;
 
 const UUID: &str = "5fe0c2a4-7b1e-4f0e-9a3c-2d6a8b1c9e77";
@@ -65,7 +66,6 @@ fn success_is_claimed_only_when_the_state_proves_it() {
     host.run(&["-q", "check"]).silent();
     secret(&host, host.run(&["ping", "hc"])).is(0, "hc: success accepted\n", "");
 
-    use Action::{Fail, Success};
     let taken = pings.pings();
     let actions: Vec<Action> = taken.iter().map(|ping| ping.action).collect();
     assert_eq!(actions, [Fail, Success, Success, Fail, Fail, Fail, Success]);
@@ -147,7 +147,6 @@ fn signals_and_bodies_are_sent_as_given() {
         "",
     );
     let taken = pings.pings();
-    use Action::{Fail, Log, Start, Success};
     let actions: Vec<_> = taken.iter().map(|ping| (ping.action, ping.exit_status)).collect();
     assert_eq!(
         actions,
@@ -186,7 +185,6 @@ fn a_wrapped_job_keeps_its_output_and_its_exit_status() {
     host.run(&["ping", "hc", "--", "sh", "-c", script]).is(3, "out\nno newline", "err\n");
     host.run_with(&["ping", "hc", "--", "cat"], "through\n").is(0, "through\n", "");
     let taken = pings.wait_for(4, BOUND);
-    use Action::{Fail, Start, Success};
     let actions: Vec<_> = taken.iter().map(|ping| (ping.action, ping.exit_status)).collect();
     assert_eq!(actions, [(Start, None), (Fail, Some(3)), (Start, None), (Success, Some(0))]);
     assert!(
@@ -213,7 +211,7 @@ fn a_wrapped_job_that_is_killed_or_cannot_start_ends_as_in_a_shell() {
     let ran = host.run(&["ping", "hc", "--", "$DIR/home"]).ends(126);
     assert!(ran.stderr.starts_with("miraclemax: error: cannot run the command: "), "{ran:?}");
     host.run(&["ping", "hc", "--timeout", "1s", "--", "sleep", "300"]).ends(124);
-    assert!(pings.pings().iter().filter(|ping| ping.action == Action::Fail).count() >= 5);
+    assert!(pings.pings().iter().filter(|ping| ping.action == Fail).count() >= 5);
 }
 
 #[test]
@@ -254,5 +252,5 @@ fn a_signal_is_passed_on_to_the_wrapped_job() {
     real::run(kill, b"", BOUND).ok();
     assert_eq!(ping.code(), Some(9));
     let end = pings.wait_for(2, BOUND).pop().unwrap();
-    assert_eq!((end.action, end.exit_status), (Action::Fail, Some(9)));
+    assert_eq!((end.action, end.exit_status), (Fail, Some(9)));
 }
