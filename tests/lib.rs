@@ -1,5 +1,6 @@
 //! The integration tests: one binary, so that it links once. Each module says what belongs in it.
 
+mod cli;
 mod contrib;
 mod generated;
 mod layers;

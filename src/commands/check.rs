@@ -15,6 +15,7 @@ use crate::commands::shown;
 use crate::commands::telling;
 use crate::config;
 use crate::manager::Reach;
+use crate::model::place::Problem;
 use crate::model::policy::Policy;
 use crate::model::state::Status;
 use crate::model::story::Change;
@@ -56,7 +57,10 @@ pub(super) fn run(setup: &Setup, args: &Check) -> Result<Outcome> {
         None => {
             let refusal = Refusal::new(
                 Outcome::Usage,
-                format!("there is no service `{}`: nothing is configured", args.what[0]),
+                format!(
+                    "there is no service `{}`: nothing is configured",
+                    one_line(&args.what[0], 80)
+                ),
             );
             Err(refusal
                 .hint("give a probe such as `systemd:nginx`, `process:nginx` or `tcp:localhost:80`")
@@ -84,7 +88,8 @@ fn services(setup: &Setup, args: &Check, configured: &Configured) -> Result<Outc
     let deadline = setup.deadline(Some(config));
     let dir = setup.state_dir()?;
     let reach = Reach::here(config.supervisord.clone());
-    let mut memory = Memory::open(setup, &dir, "check", deadline, setup.patience(args.wait))?;
+    let mut memory =
+        Memory::open(setup, &dir, "check", deadline, setup.patience(args.wait), false)?;
     let eye = Eye::new(config, &reach, deadline, &setup.screen);
     let sights = eye.look(&services);
     let mut stories = Vec::new();
@@ -119,7 +124,7 @@ fn services(setup: &Setup, args: &Check, configured: &Configured) -> Result<Outc
     posting::record(&mut memory, config, &stories);
     let complete = services.len() == config.services.len();
     let broken =
-        configured.broken.as_ref().and_then(|problems| problems.0.first()).map(ToString::to_string);
+        configured.broken.as_ref().and_then(|problems| problems.0.first()).map(Problem::headline);
     let saved = memory.finish("check", config, complete, broken);
     memory.release();
     let delivered = if args.notify || !stories.is_empty() {

@@ -45,6 +45,15 @@ impl Remembered {
         (self.outcome != Outcome::Ok).then(|| (self.word, self.words.clone()))
     }
 
+    /// Configured services of which nothing is remembered, and why not.
+    pub(super) fn unseen(&self) -> impl Iterator<Item = (&str, &str)> {
+        let why =
+            if self.word == UNREADABLE { "the state cannot be read" } else { "not looked at yet" };
+        let unseen =
+            self.services.iter().filter(|(name, _)| !self.state.services.contains_key(name));
+        unseen.map(move |(name, _)| (name.as_str(), why))
+    }
+
     /// The host that wrote the state.
     pub(super) fn host(&self) -> &str {
         if self.state.host.is_empty() { "this host" } else { &self.state.host }
@@ -127,8 +136,8 @@ pub(super) fn remember(
     };
     let found = freshness(&seen, &setup.now);
     let outcome = shown::of(found.severity());
-    let words = one_line(&found.words(), 600);
     let word = found.word();
+    let words = one_line(&found.words(), 600);
     Ok(Remembered { dir: Some(dir), state: peeked.state, outcome, word, words, services })
 }
 

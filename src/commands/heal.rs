@@ -16,6 +16,7 @@ use crate::commands::shown;
 use crate::commands::telling;
 use crate::judge::plan::{Action, Why};
 use crate::manager::Reach;
+use crate::model::place::Problem;
 use crate::model::story::Story;
 use crate::model::text::human_duration;
 use crate::outcome::Outcome;
@@ -62,7 +63,7 @@ pub(super) fn cycle(
     let services = shown::pick(config, names)?;
     let deadline = setup.deadline(Some(config));
     let reach = Reach::here(config.supervisord.clone());
-    let mut memory = Memory::open(setup, dir, "heal", deadline, setup.patience(wait))?;
+    let mut memory = Memory::open(setup, dir, "heal", deadline, setup.patience(wait), false)?;
     let eye = Eye::new(config, &reach, deadline, &setup.screen);
     let sights = eye.look(&services);
     let complete = services.len() == config.services.len();
@@ -80,7 +81,7 @@ pub(super) fn cycle(
     telling::mention_config(&mut stories, configured);
     posting::record(&mut memory, config, &stories);
     let broken =
-        configured.broken.as_ref().and_then(|problems| problems.0.first()).map(ToString::to_string);
+        configured.broken.as_ref().and_then(|problems| problems.0.first()).map(Problem::headline);
     let saved = memory.finish("heal", config, complete, broken);
     memory.release();
     let delivered = posting::deliver(&memory, config, deadline);
@@ -112,8 +113,7 @@ fn preview(setup: &Setup, args: &Heal, configured: &Configured, dir: &Dir) -> Re
     let deadline = setup.deadline(Some(config));
     let reach = Reach::here(config.supervisord.clone());
     let mut memory =
-        Memory::open(setup, dir, "heal --dry-run", deadline, setup.patience(args.wait))?;
-    memory.rehearse();
+        Memory::open(setup, dir, "heal --dry-run", deadline, setup.patience(args.wait), true)?;
     let eye = Eye::new(config, &reach, deadline, &setup.screen);
     let sights = eye.look(&services);
     let mut healing = Healing::new(config, &mut memory, &eye, deadline);
@@ -133,6 +133,9 @@ fn preview(setup: &Setup, args: &Heal, configured: &Configured, dir: &Dir) -> Re
         Format::Text => plans.iter().map(|(name, plan)| format!("{name}: {plan}\n")).collect(),
     };
     setup.screen.data(&text)?;
+    if configured.broken.is_some() {
+        return Ok(Outcome::Config);
+    }
     Ok(shown::outcome(&healing.memory.state, &services))
 }
 

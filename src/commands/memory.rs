@@ -39,12 +39,14 @@ pub(super) struct Memory<'a> {
 
 impl<'a> Memory<'a> {
     /// Takes the lock and loads the state. Waits for another run at most `patience`, then refuses with 75.
+    /// In a `rehearsal` nothing is ever written: neither state nor events nor journal.
     pub(super) fn open(
         setup: &'a Setup,
         dir: &'a Dir,
         command: &str,
         deadline: Deadline,
         patience: std::time::Duration,
+        rehearsal: bool,
     ) -> Result<Self> {
         let waited = Deadline::after(patience);
         let lock = loop {
@@ -60,23 +62,18 @@ impl<'a> Memory<'a> {
                 Locked::Held(holder) => return Err(busy(setup, holder.as_ref()).into()),
             }
         };
-        let loaded = state::load(dir, &setup.now);
+        let loaded = if rehearsal { state::rehearse(dir) } else { state::load(dir, &setup.now) };
         for notice in &loaded.notices {
             setup.screen.note(&format!("warning: {notice}"));
         }
         let mut state = loaded.state;
         let host = host::name();
         state.host.clone_from(&host);
-        let memory = Self { dir, state, host, setup, rehearsal: false, lock: Some(lock) };
+        let memory = Self { dir, state, host, setup, rehearsal, lock: Some(lock) };
         for notice in &loaded.notices {
             memory.event(Kind::State, "", "", notice);
         }
         Ok(memory)
-    }
-
-    /// From here on nothing is written, neither state nor events nor journal.
-    pub(super) fn rehearse(&mut self) {
-        self.rehearsal = true;
     }
 
     /// The clock as it stands now.

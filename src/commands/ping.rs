@@ -12,8 +12,9 @@ use crate::commands::fresh::{self, Remembered};
 use crate::commands::setup::{Configured, Setup};
 use crate::heartbeat::{self, Heartbeat, Pinged, Signal};
 use crate::judge::severity::{Severity, of_service};
+use crate::model::place::Problem;
 use crate::model::state::Status;
-use crate::model::text::nearest;
+use crate::model::text::{nearest, one_line};
 use crate::outcome::{Outcome, Refusal};
 use crate::report::ping::{Body, Doubt, Issue, LastCycle, Weight};
 use crate::report::services::Shown;
@@ -55,7 +56,8 @@ fn pick<'c>(configured: &'c Configured, name: Option<&str>) -> Result<Vec<&'c He
     if let Some(heartbeat) = all.iter().find(|heartbeat| heartbeat.name == name) {
         return Ok(vec![heartbeat]);
     }
-    let refusal = Refusal::new(Outcome::Usage, format!("there is no heartbeat `{name}`"));
+    let refusal =
+        Refusal::new(Outcome::Usage, format!("there is no heartbeat `{}`", one_line(name, 80)));
     let names = all.iter().map(|heartbeat| heartbeat.name.as_str());
     Err(match nearest(name, names.clone()) {
         Some(near) => refusal.hint(format!("did you mean `{near}`?")),
@@ -142,11 +144,7 @@ fn report(configured: &Configured, remembered: &Remembered, setup: &Setup) -> Bo
             command: cycle.command.clone(),
         }),
         doubt: remembered.doubt().map(|(word, why)| Doubt { word, why }),
-        config_broken: configured
-            .broken
-            .as_ref()
-            .and_then(|p| p.0.first())
-            .map(ToString::to_string),
+        config_broken: configured.broken.as_ref().and_then(|p| p.0.first()).map(Problem::headline),
         waiting: remembered.dir.as_ref().map_or(0, |dir| outbox::waiting(dir).entries.len()),
     }
 }

@@ -9,7 +9,7 @@ use crate::commands::setup::Setup;
 use crate::config::{Config, Service};
 use crate::judge::severity::{Severity, of_service};
 use crate::model::state::State;
-use crate::model::text::{nearest, plural};
+use crate::model::text::{nearest, one_line, plural};
 use crate::model::time::Now;
 use crate::outcome::{Outcome, Refusal};
 use crate::report::services::Shown;
@@ -39,9 +39,11 @@ pub(super) fn unknown_service<'a>(
     name: &str,
     known: impl Iterator<Item = &'a str> + Clone,
 ) -> Refusal {
-    let refusal = Refusal::new(Outcome::Usage, format!("there is no service `{name}`"));
+    let refusal =
+        Refusal::new(Outcome::Usage, format!("there is no service `{}`", one_line(name, 80)));
     match nearest(name, known.clone()) {
         Some(near) => refusal.hint(format!("did you mean `{near}`?")),
+        None if known.clone().next().is_none() => refusal.hint("none is configured"),
         None => refusal
             .hint(format!("the configured services are: {}", known.collect::<Vec<_>>().join(", "))),
     }

@@ -8,7 +8,9 @@ use crate::commands::fresh::{self, Remembered};
 use crate::commands::setup::Setup;
 use crate::commands::shown;
 use crate::judge::severity::of_service;
+use crate::model::state::ServiceState;
 use crate::model::text::{human_duration, one_line, plural};
+use crate::model::verdict::Verdict;
 use crate::outcome::Outcome;
 use crate::report::screen::Paint;
 use crate::report::services::Shown;
@@ -42,7 +44,12 @@ pub(super) fn run(setup: &Setup, args: &Status) -> Result<Outcome> {
 }
 
 fn services(setup: &Setup, args: &Status, remembered: &Remembered) -> Result<Vec<Shown>> {
-    let known = &remembered.state.services;
+    let mut known = remembered.state.services.clone();
+    for (name, why) in remembered.unseen() {
+        let mut state = ServiceState::new(setup.now.stamp());
+        state.verdict = Verdict::Unknown(why.to_owned());
+        known.insert(name.to_owned(), state);
+    }
     for name in &args.services {
         if !known.contains_key(name) {
             return Err(shown::unknown_service(name, known.keys().map(String::as_str)).into());

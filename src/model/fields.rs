@@ -375,8 +375,8 @@ impl<'p> Fields<'p> {
     /// A program and its arguments as a list: no shell looks at it.
     pub fn argv(&mut self, key: &'static str) -> Option<Vec<String>> {
         let place = self.place_of(key);
-        let node = self.entries.iter().find(|e| e.key == key)?;
-        if let Value::Text(text) = &node.node.value {
+        let set = self.entries.iter().find(|e| e.key == key).map(|e| &e.node.value);
+        if let Some(Value::Text(text)) = set {
             let words =
                 text.split_whitespace().map(|w| format!("{w:?}")).collect::<Vec<_>>().join(", ");
             self.node(key);

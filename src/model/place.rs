@@ -56,6 +56,14 @@ pub struct Problem {
     pub caret: Option<(String, usize)>,
 }
 
+impl Problem {
+    /// Where and what, on one line: what to do about it is left out.
+    pub fn headline(&self) -> String {
+        let bare = Self { hint: None, caret: None, ..self.clone() };
+        one_line(&bare.to_string(), 300)
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(place) = &self.place {

@@ -89,7 +89,10 @@ impl Screen {
     pub fn data(&self, text: &str) -> io::Result<()> {
         self.clear_progress();
         match &self.output {
-            Some(path) => replace(path, text),
+            Some(path) => replace(path, text).map_err(|err| {
+                let why = format!("cannot write the output to `{}`: {err}", path.display());
+                io::Error::new(err.kind(), why)
+            }),
             None => match io::stdout().lock().write_all(text.as_bytes()) {
                 Err(err) if err.kind() == io::ErrorKind::BrokenPipe => Ok(()),
                 other => other,

@@ -48,6 +48,16 @@ pub fn peek(dir: &Dir) -> Result<Peeked, Unreadable> {
 /// still reads keeps its version and its unknown keys when it is saved; a copy as the newer version left it
 /// stays as `state.json.form-N`.
 pub fn load(dir: &Dir, now: &Now) -> Loaded {
+    read_any(dir, Some(now))
+}
+
+/// What [`load`] would begin with, and nothing is changed for it: for `--dry-run`.
+pub fn rehearse(dir: &Dir) -> Loaded {
+    read_any(dir, None)
+}
+
+/// `keep` is the time by which what cannot be read is set aside; none leaves everything where it is.
+fn read_any(dir: &Dir, keep: Option<&Now>) -> Loaded {
     let mut notices = Vec::new();
     let (current, previous) = (dir.state_file(), dir.previous_state_file());
     let mut nothing = true;
@@ -63,17 +73,20 @@ pub fn load(dir: &Dir, now: &Now) -> Loaded {
                 } else if !is_current {
                     notices.push(format!("the state of the run before is used, from `{shown}`"));
                 }
-                notices.extend(keep_newer(dir, path, &state));
+                if keep.is_some() {
+                    notices.extend(keep_newer(dir, path, &state));
+                }
                 return Loaded { state, notices, first: false };
             }
             Err(Unreadable::Missing) => {}
             Err(why) => {
                 nothing = false;
-                notices.push(match set_aside(dir, path, now) {
-                    Ok(new) => {
+                notices.push(match keep.map(|now| set_aside(dir, path, now)) {
+                    None => format!("cannot read `{shown}`: {why}"),
+                    Some(Ok(new)) => {
                         format!("cannot read `{shown}`: {why}; it is kept as `{}`", new.display())
                     }
-                    Err(err) => {
+                    Some(Err(err)) => {
                         format!("cannot read `{shown}`: {why}; and cannot set it aside: {err}")
                     }
                 });

@@ -8,5 +8,5 @@ mod aside;
 mod load;
 mod save;
 
-pub use load::{Loaded, Peeked, load, peek};
+pub use load::{Loaded, Peeked, load, peek, rehearse};
 pub use save::{Save, save};

@@ -1,0 +1,26 @@
+//! The built binary, run as cron and people run it: without root, without real counterparts, each test on a host of
+//! its own. What a single module computes is tested there, not here.
+
+mod bad_input;
+mod checking;
+mod healing;
+mod last_good;
+mod mailing;
+mod pinging;
+mod staleness;
+mod status;
+mod steady;
+mod usage;
+
+/// A service that is up while `$DIR/up` is there, and whose restart puts it there.
+const WEB: &str = r#"
+[[service]]
+name = "web"
+checks = ["file:$DIR/up"]
+restart = ["touch", "$DIR/up"]
+"#;
+
+/// `FAST` and then these.
+fn fast(services: &[&str]) -> String {
+    format!("{}{}", crate::support::host::FAST, services.concat())
+}
