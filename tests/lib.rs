@@ -3,6 +3,7 @@
 mod contrib;
 mod generated;
 mod layers;
+mod readme;
 mod support;
 
 #[path = "real/support_smoke.rs"]
