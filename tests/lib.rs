@@ -4,6 +4,7 @@ mod cli;
 mod contrib;
 mod generated;
 mod layers;
+mod readme;
 mod support;
 
 #[path = "real/support_smoke.rs"]
