@@ -124,7 +124,7 @@ mod tests {
         for (verdicts, want) in [
             (vec![&up, &up], Verdict::Up),
             (vec![&up, &unknown], Verdict::Unknown("b".into())),
-            (vec![&unknown, &down, &up, &down], Verdict::Down("a; a".into())),
+            (vec![&unknown, &down, &up, &down], Verdict::Down("a".into())),
             (vec![], Verdict::Unknown("nothing was looked at".into())),
         ] {
             assert_eq!(Verdict::of_all(verdicts.clone()), want, "{verdicts:?}");

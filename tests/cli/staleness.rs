@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 use std::time::Duration;
 
 use super::{WEB, fast};
-use crate::support::host::{Answers, Host, ago, http_date};
+use crate::support::host::{Answers, Host, ago, http_date, now};
 use crate::support::real;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -13,7 +13,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 fn files_are_judged_by_their_age() {
     let host = Host::new();
     host.write("new", "x").write("old", "x").write("ahead", "x");
-    host.touch("old", ago(50 * MINUTE)).touch("ahead", std::time::SystemTime::now() + 10 * MINUTE);
+    host.touch("old", ago(50 * MINUTE)).touch("ahead", now() + 10 * MINUTE);
     host.fifo("fifo");
     symlink("loop", host.path("loop")).unwrap();
     symlink("new", host.path("link")).unwrap();
@@ -104,13 +104,13 @@ fn the_own_state_says_why_it_is_not_fresh() {
     host.run(&["stale", "--max-age", "1h"]).ends(0);
     host.run(&["status"]).ends(2);
     let mtime = host.mtime();
-    host.touch("state/state.json", std::time::SystemTime::now());
+    host.touch("state/state.json", now());
     host.run(&["stale"]).is(
         2,
         "TOUCHED: last complete cycle 1m [T] ago, though the file was touched [T] ago\n",
         "",
     );
-    host.touch("state/state.json", std::time::SystemTime::now() + 60 * MINUTE);
+    host.touch("state/state.json", now() + 60 * MINUTE);
     host.run(&["stale"]).is(
         3,
         "CLOCK: written [..] in the future: the clock was set, or the file touched\n",

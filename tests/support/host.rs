@@ -515,9 +515,15 @@ impl Answers {
     }
 }
 
+/// The wall clock.
+#[expect(clippy::disallowed_methods, reason = "file times are set and judged by it")]
+pub(crate) fn now() -> SystemTime {
+    SystemTime::now()
+}
+
 /// This long before now.
 pub(crate) fn ago(by: Duration) -> SystemTime {
-    SystemTime::now() - by
+    now() - by
 }
 
 /// A moment as an HTTP header writes it.
