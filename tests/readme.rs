@@ -101,7 +101,7 @@ fn every_command_line_is_understood() {
         Cli::try_parse_from(&words).unwrap_or_else(|err| panic!("{words:?}: {err}"));
         understood += 1;
     }
-    assert!(understood >= 8, "only {understood} command lines");
+    assert!(understood >= 7, "only {understood} command lines");
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn every_file_that_is_named_is_there() {
             .any(|dir| word.starts_with(dir))
     });
     let mut named = 0;
-    for path in links.filter(|link| !link.contains("://")).chain(paths) {
+    for path in links.filter(|link| !link.contains("://") && !link.starts_with('#')).chain(paths) {
         let path = path.trim_end_matches(['.', ':']);
         // With a star, the directory is what must be there.
         let path = path.split_once('*').map_or(path, |(before, _)| before);
@@ -154,7 +154,7 @@ fn the_exit_statuses_are_the_programs() {
 #[test]
 fn it_stays_short_enough_to_be_read() {
     let text = readme();
-    assert!(text.lines().count() <= 320, "{} lines", text.lines().count());
+    assert!(text.lines().count() <= 330, "{} lines", text.lines().count());
     for line in text.lines() {
         assert!(!(line.starts_with('@') && line.ends_with('@')), "an example is missing: {line}");
     }
