@@ -2,10 +2,14 @@
 //! Decides nothing and touches nothing.
 #![expect(clippy::doc_markdown, reason = "the doc comments are help texts, which have no markup")]
 
+mod later;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+pub use self::later::Later;
 
 use crate::model::fields::parse_duration;
 
@@ -87,18 +91,18 @@ pub enum Format {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Look once at the services, remember, say; or at probes given on the spot
-    Check(Check),
+    Check(Later<Check>),
     /// Look, heal what is down, prove it, report it
-    Heal(Heal),
+    Heal(Later<Heal>),
     /// Tell a dead man's switch that this host is alive, or run a job and tell how it went
-    Ping(Ping),
+    Ping(Later<Ping>),
     /// Say whether a file, a URL or the own state is still being renewed, and if not, why
-    Stale(Stale),
+    Stale(Later<Stale>),
     /// Say what is remembered; looks at nothing
-    Status(Status),
+    Status(Later<Status>),
     /// The sacrificial service of `heal --drill`: listens, answers, and waits to be killed
     #[command(hide = true)]
-    DrillService(DrillService),
+    DrillService(Later<DrillService>),
 }
 
 /// Look once at the services, remember, say; or at probes given on the spot
