@@ -2,10 +2,14 @@
 //! Decides nothing and touches nothing.
 #![expect(clippy::doc_markdown, reason = "the doc comments are help texts, which have no markup")]
 
+mod later;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+pub use self::later::Later;
 
 use crate::model::fields::parse_duration;
 
@@ -147,13 +151,13 @@ pub enum Command {
     /// are looked at and remembered, but the state file keeps its age. Probes given on the spot need no
     /// configuration and touch neither state nor lock. With no configuration at all it looks at the host:
     /// disk, inodes, memory, load. Nothing is ever healed, nothing on the host is changed.
-    Check(Check),
+    Check(Later<Check>),
     /// Look, heal what is down, prove it, report it
     ///
     /// Every service that is down is healed by its `healing_strategies`, dependencies first, until the probes
     /// that found it down find it up and keep finding it up. Attempts are bounded by a budget; when it is used
     /// up, the service is FAILED and a person is told. What cannot be found out is never healed.
-    Heal(Heal),
+    Heal(Later<Heal>),
     /// Tell a dead man's switch how things are, or run a job and tell how it went
     ///
     /// Without a signal, the state decides: success is claimed only if the last complete cycle is fresh and
@@ -163,21 +167,21 @@ pub enum Command {
     /// of its output. The exit status is then the command's own, whatever becomes of the pings.
     ///
     /// The exit status is 0 only if every ping was accepted.
-    Ping(Ping),
+    Ping(Later<Ping>),
     /// Say whether the own state, a file or a URL is still being renewed
     ///
     /// Without an argument it is the own state file, whose modification time is the end of the last complete
     /// cycle. A file is judged by its modification time, a URL by its Last-Modified header. Stale or not
     /// there: 2. There but not to be judged: 3. Never blocks on a FIFO, a dead mount or a huge file.
-    Stale(Stale),
+    Stale(Later<Stale>),
     /// Say what is remembered, without looking
     ///
     /// Worst first. The exit status is that of the worst service, or 2 when the state is stale: what was true
     /// an hour ago is not known to be true now.
-    Status(Status),
+    Status(Later<Status>),
     /// The sacrificial service of `heal --drill`: listens, answers, and waits to be killed
     #[command(hide = true)]
-    DrillService(DrillService),
+    DrillService(Later<DrillService>),
 }
 
 /// Arguments of `check`.

@@ -20,7 +20,7 @@ mod telling;
 
 use anyhow::Result;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Later};
 use crate::commands::setup::Setup;
 use crate::model::time::Now;
 use crate::outcome::Outcome;
@@ -29,12 +29,12 @@ use crate::outcome::Outcome;
 pub fn run(cli: Cli, now: Now) -> Result<Outcome> {
     let setup = Setup::new(cli.global, now);
     match cli.command {
-        Command::Check(args) => check::run(&setup, &args),
-        Command::Heal(args) if args.drill => drill::run(&setup),
-        Command::Heal(args) => heal::run(&setup, &args),
-        Command::Ping(args) => ping::run(&setup, &args),
-        Command::Stale(args) => stale::run(&setup, &args),
-        Command::Status(args) => status::run(&setup, &args),
-        Command::DrillService(args) => drill::serve(&args),
+        Command::Check(Later(args)) => check::run(&setup, &args),
+        Command::Heal(Later(args)) if args.drill => drill::run(&setup),
+        Command::Heal(Later(args)) => heal::run(&setup, &args),
+        Command::Ping(Later(args)) => ping::run(&setup, &args),
+        Command::Stale(Later(args)) => stale::run(&setup, &args),
+        Command::Status(Later(args)) => status::run(&setup, &args),
+        Command::DrillService(Later(args)) => drill::serve(&args),
     }
 }

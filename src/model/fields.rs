@@ -140,19 +140,21 @@ impl<'p> Fields<'p> {
         words.collect::<Vec<_>>().join("&")
     }
 
-    /// Takes `key` as it is. `null`, which generators write, is the same as not set.
-    pub fn node(&mut self, key: &'static str) -> Option<Node> {
-        if !self.asked.contains(&key) {
+    /// Whether there is no `key` at all; it then counts as asked for. Most keys of most things are not set, and
+    /// the words for what a value should have been cost more than looking for it.
+    fn unset(&mut self, key: &'static str) -> bool {
+        let unset = !self.entries.iter().any(|e| e.key == key);
+        if unset {
             self.asked.push(key);
         }
-        let index = self.entries.iter().position(|e| e.key == key)?;
-        Some(self.entries.remove(index).node).filter(|node| node.value != Value::Null)
+        unset
     }
 
-    /// Takes `key`, which is not set, without making up words for what it could have been.
-    fn unset<T>(&mut self, key: &'static str) -> Option<T> {
-        self.node(key);
-        None
+    /// Takes `key` as it is. `null`, which generators write, is the same as not set.
+    pub fn node(&mut self, key: &'static str) -> Option<Node> {
+        self.asked.push(key);
+        let index = self.entries.iter().position(|e| e.key == key)?;
+        Some(self.entries.remove(index).node).filter(|node| node.value != Value::Null)
     }
 
     /// Takes `key` by `read`; `None` from it means "not what was expected" and is reported with `expected`.
@@ -193,6 +195,9 @@ impl<'p> Fields<'p> {
         expected: &str,
         parse: impl FnOnce(&str) -> Result<T, String>,
     ) -> Option<T> {
+        if self.unset(key) {
+            return None;
+        }
         let place = self.place_of(key);
         let text = self.read(key, expected, text_of)?;
         match parse(&text) {
@@ -245,8 +250,8 @@ impl<'p> Fields<'p> {
 
     /// A whole number within `range`.
     pub fn whole(&mut self, key: &'static str, range: RangeInclusive<u64>) -> Option<u64> {
-        if !self.has(key) {
-            return self.unset(key);
+        if self.unset(key) {
+            return None;
         }
         let expected = format!("a whole number from {} to {}", range.start(), range.end());
         self.read(key, &expected, |value| {
@@ -316,8 +321,8 @@ impl<'p> Fields<'p> {
         key: &'static str,
         choices: &[(&'static str, T)],
     ) -> Option<T> {
-        if !self.has(key) {
-            return self.unset(key);
+        if self.unset(key) {
+            return None;
         }
         let place = self.place_of(key);
         let names =
@@ -471,6 +476,7 @@ impl<'p> Fields<'p> {
         for entry in &self.entries {
             let mut known = self.asked.clone();
             known.sort_unstable();
+            known.dedup();
             let message = format!("{} has no key `{}`", self.what, entry.key);
             let hint = match nearest(&entry.key, known.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),

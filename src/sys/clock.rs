@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::model::time::Now;
+use crate::sys::made_up;
 
 /// Wall clock, boot and boot clock, read together.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the wall clock")]
@@ -12,7 +13,7 @@ pub fn now() -> Now {
 
 /// Names this boot: the kernel's boot id, or the boot time where there is none.
 fn boot() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map_or_else(
+    made_up::read("/proc/sys/kernel/random/boot_id").map_or_else(
         |_| sysinfo::System::boot_time().map_or_else(|_| "unknown".to_owned(), |at| at.to_string()),
         |id| id.trim().to_owned(),
     )

@@ -11,6 +11,8 @@ use jiff::Timestamp;
 
 use crate::model::text::human_duration;
 use crate::sys::aside::aside;
+#[cfg(target_os = "linux")]
+use crate::sys::made_up;
 use crate::sys::why::why;
 
 /// What stands at a path, links followed.
@@ -138,7 +140,7 @@ pub fn guarded<T: Send + 'static>(
 
 #[cfg(target_os = "linux")]
 fn may_hang(path: &Path) -> bool {
-    std::fs::read_to_string("/proc/self/mountinfo").map_or(true, |mounts| could_hang(path, &mounts))
+    made_up::read("/proc/self/mountinfo").map_or(true, |mounts| could_hang(path, &mounts))
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -10,6 +10,7 @@ pub mod http;
 pub mod job;
 pub mod journal;
 pub mod journal_read;
+pub mod made_up;
 pub mod mail;
 pub mod process;
 pub mod secret;

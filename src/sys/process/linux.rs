@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::{Process, before};
 use crate::model::time::Now;
+use crate::sys::made_up;
 
 /// `starttime` counts these: `USER_HZ`, 100 a second on every architecture that Rust's standard library runs on.
 const TICKS: u64 = 100;
@@ -21,7 +22,7 @@ pub(super) fn all() -> Result<Vec<Process>, String> {
 }
 
 pub(super) fn one(pid: u32) -> Option<Process> {
-    parse_stat(&String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/stat")).ok()?))
+    parse_stat(&made_up::read(format!("/proc/{pid}/stat")).ok()?)
 }
 
 /// `812 (nginx) S 1 …`: the name may itself hold spaces and brackets, so the last bracket ends it.
@@ -57,7 +58,7 @@ pub(super) fn exe(pid: u32) -> Option<PathBuf> {
 
 pub(super) fn uid(pid: u32) -> Option<u32> {
     // Not the owner of the directory: that is root for every process that may not be dumped.
-    parse_uid(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?)
+    parse_uid(&made_up::read(format!("/proc/{pid}/status")).ok()?)
 }
 
 /// `Uid:` real, effective, saved, file system.
@@ -74,7 +75,7 @@ pub(super) fn argv(pid: u32) -> Vec<String> {
 }
 
 pub(super) fn unit(pid: u32) -> Option<String> {
-    parse_cgroup(&fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?)
+    parse_cgroup(&made_up::read(format!("/proc/{pid}/cgroup")).ok()?)
 }
 
 /// The innermost service, else the innermost scope, of `0::/system.slice/nginx.service` (cgroup v2) or of
