@@ -102,7 +102,7 @@ fn a_state_that_cannot_be_read_is_set_aside_and_the_one_before_is_used() {
 
         // Those who only read say so and change nothing.
         let ran = host.run(&["stale"]).ends(3);
-        assert!(ran.stdout.starts_with("UNREADABLE: `$DIR/state/state.json`: "), "{what}: {ran:?}");
+        assert!(ran.stdout.starts_with("$DIR/state/state.json: UNREADABLE: "), "{what}: {ran:?}");
         assert!(ran.stdout.contains(said), "{what}: {ran:?}");
         assert!(!ran.stdout.contains('\u{1b}'), "{what}: {ran:?}");
         let ran = host.run(&["status"]).ends(3);
@@ -146,8 +146,7 @@ fn a_fifo_or_directory_in_the_place_of_the_state_is_set_aside() {
             std::fs::create_dir(host.path("state/state.json")).unwrap();
         }
         let what = if fifo { "a FIFO" } else { "a directory" };
-        let want =
-            format!("UNREADABLE: `$DIR/state/state.json`: it is {what}, not a regular file\n");
+        let want = format!("$DIR/state/state.json: UNREADABLE: it is {what}, not a regular file\n");
         host.run(&["stale"]).is(3, &want, "");
         host.run(&["status"]).ends(3);
         let ran = host.run(&["heal"]).ends(0);

@@ -15,7 +15,7 @@ fn what_is_up_and_what_is_down_is_said_worst_first() {
     host.run(&["check"]).is(
         1,
         "DOWN  api  `$DIR/api` is missing\n\
-         \u{20}          for [T], 0 attempts, not critical\n\
+         \u{20}          for [T], not critical\n\
          up    db   5 B, [T] old\n\
          up    web  0 B, [T] old\n",
         "",
@@ -24,9 +24,9 @@ fn what_is_up_and_what_is_down_is_said_worst_first() {
     host.run(&["check"]).is(
         2,
         "DOWN  db   `$DIR/db` is missing\n\
-         \u{20}          for [T], 0 attempts\n\
+         \u{20}          for [T]\n\
          DOWN  api  `$DIR/api` is missing\n\
-         \u{20}          for [T], 0 attempts, not critical\n\
+         \u{20}          for [T], not critical\n\
          up    web  0 B, [T] old\n",
         "",
     );

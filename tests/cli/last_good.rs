@@ -1,7 +1,10 @@
 //! A config that an edit broke: what loaded last goes on, and nobody is left in the dark about it.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use super::{WEB, fast};
-use crate::support::host::Host;
+use crate::support::host::{BOUND, Host, now};
+use crate::support::real;
 
 const MAIL: &str = r#"
 [[notify]]
@@ -41,7 +44,7 @@ fn an_edit_that_breaks_the_config_does_not_stop_healing() {
     assert_eq!(told(&host), first, "it is told once");
     host.run(&["stale"]).is(
         1,
-        "CONFIG-BROKEN: the last good config is in use: $DIR/config.toml:10:1: service has no key `restrat`\n",
+        "$DIR/state/state.json: CONFIG-BROKEN: the last good config is in use: $DIR/config.toml:10:1: service has no key `restrat`\n",
         "",
     );
     host.run(&["status"]).ends(1);
@@ -54,7 +57,10 @@ fn an_edit_that_breaks_the_config_does_not_stop_healing() {
     host.config(&fast(&[WEB, MAIL]));
     host.run(&["heal"]).is(0, "up  web  0 B, [T] old\n", "");
     host.run(&["stale"]).ends(0);
-    // Broken again in the same way after it was whole: that is news.
+    // Broken again in the same way after it was whole: that is news. Incidents are named by their second.
+    let second = |at: SystemTime| at.duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let whole = second(host.mtime());
+    real::wait_until("the next second", BOUND, || (second(now()) > whole).then_some(()));
     broken(&host);
     host.run(&["heal"]).ends(78);
     assert_eq!(told(&host), 2 * first);

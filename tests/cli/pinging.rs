@@ -71,7 +71,7 @@ fn success_is_claimed_only_when_the_state_proves_it() {
     assert_eq!(actions, [Fail, Success, Success, Fail, Fail, Fail, Success]);
     assert!(taken[1].body.starts_with("ALL_OK services:1 "), "{}", taken[1].body);
     assert!(
-        taken[3].body.contains("all well is not claimed: STALE: last complete cycle"),
+        taken[3].body.contains("all well is not claimed: last complete cycle"),
         "{}",
         taken[3].body
     );

@@ -18,8 +18,8 @@ fn files_are_judged_by_their_age() {
     symlink("loop", host.path("loop")).unwrap();
     symlink("new", host.path("link")).unwrap();
     for (what, code, said) in [
-        ("new", 0, "fresh: changed [T] ago, the limit is 20m"),
-        ("link", 0, "fresh: changed [T] ago, the limit is 20m"),
+        ("new", 0, "FRESH: changed [T] ago, the limit is 20m"),
+        ("link", 0, "FRESH: changed [T] ago, the limit is 20m"),
         ("old", 2, "STALE: last changed 50m [..]ago, the limit is 20m"),
         ("gone", 2, "STALE: not there"),
         ("no/such/dir", 2, "STALE: not there"),
@@ -35,7 +35,7 @@ fn files_are_judged_by_their_age() {
     }
     host.run(&["stale", "--max-age", "1h", "$DIR/old", "$DIR/gone"]).is(
         2,
-        "$DIR/old: fresh: changed 50m [..]ago, the limit is 1h\n$DIR/gone: STALE: not there\n",
+        "$DIR/old: FRESH: changed 50m [..]ago, the limit is 1h\n$DIR/gone: STALE: not there\n",
         "",
     );
     assert!(!host.path("state").exists());
@@ -63,7 +63,7 @@ fn a_url_is_judged_by_when_it_was_last_modified() {
     let host = Host::new();
     let dated = |at: std::time::SystemTime| format!("Last-Modified: {}\r\n", http_date(at));
     for (status, headers, code, said) in [
-        ("200 OK", dated(ago(MINUTE)), 0, "fresh: changed 1m[..] ago, the limit is 20m"),
+        ("200 OK", dated(ago(MINUTE)), 0, "FRESH: changed 1m[..] ago, the limit is 20m"),
         ("200 OK", dated(ago(60 * MINUTE)), 2, "STALE: last changed 1h[..] ago, the limit is 20m"),
         ("200 OK", String::new(), 3, "UNKNOWN: the server does not say when it was last modified"),
         ("404 Not Found", String::new(), 2, "STALE: not there (status 404)"),
@@ -92,14 +92,14 @@ fn the_own_state_says_why_it_is_not_fresh() {
     let host = Host::with(&config);
     host.run(&["stale"]).is(
         2,
-        "NEVER-RAN: no cycle was ever completed (there is no `$DIR/state`)\n",
+        "$DIR/state/state.json: NEVER-RAN: no cycle was ever completed (there is no `$DIR/state`); `miraclemax check` completes one\n",
         "",
     );
     host.write("up", "");
     host.run(&["-q", "check"]).silent();
-    host.run(&["stale"]).is(0, "fresh: last complete cycle [T] ago\n", "");
+    host.run(&["stale"]).is(0, "$DIR/state/state.json: FRESH: last complete cycle [T] ago\n", "");
     host.age(Duration::from_secs(100));
-    let stale = "STALE: last complete cycle 1m [T] ago, 1m allowed\n";
+    let stale = "$DIR/state/state.json: STALE: last complete cycle 1m [T] ago, 1m allowed\n";
     host.run(&["stale"]).is(2, stale, "");
     host.run(&["stale", "--max-age", "1h"]).ends(0);
     host.run(&["status"]).ends(2);
@@ -107,13 +107,13 @@ fn the_own_state_says_why_it_is_not_fresh() {
     host.touch("state/state.json", now());
     host.run(&["stale"]).is(
         2,
-        "TOUCHED: last complete cycle 1m [T] ago, though the file was touched [T] ago\n",
+        "$DIR/state/state.json: TOUCHED: last complete cycle 1m [T] ago, though the file was touched [T] ago\n",
         "",
     );
     host.touch("state/state.json", now() + 60 * MINUTE);
     host.run(&["stale"]).is(
         3,
-        "CLOCK: written [..] in the future: the clock was set, or the file touched\n",
+        "$DIR/state/state.json: CLOCK: written [..] in the future: the clock was set, or the file touched\n",
         "",
     );
     host.touch("state/state.json", mtime);
@@ -141,7 +141,7 @@ fn a_stale_state_names_who_holds_the_lock() {
     real::wait_until("the restart has begun", MINUTE, || host.path("begun").exists().then_some(()));
     host.age(Duration::from_secs(100));
     let want = format!(
-        "LOCK-HELD: last complete cycle 1m [T] ago, 1m allowed; pid {} has held the lock for [T]\n",
+        "$DIR/state/state.json: LOCK-HELD: last complete cycle 1m [T] ago, 1m allowed; pid {} has held the lock for [T]\n",
         heal.pid()
     );
     host.run(&["stale"]).is(2, &want, "");

@@ -25,7 +25,7 @@ fn the_worst_comes_first_within_80_columns() {
     ran.is(
         2,
         "$HOST: 1 of 4 services up\n\
-         fresh: last complete cycle [T] ago\n\
+         FRESH: last complete cycle [T] ago\n\
          load:[..]\n\
          \n\
          DOWN     db   `$DIR/db` is missing\n\
@@ -45,7 +45,7 @@ fn named_services_are_shown_in_depth() {
     host.run(&["status", "api"]).is(
         1,
         "$HOST: 0 of 1 service up\n\
-         fresh: last complete cycle [T] ago\n\
+         FRESH: last complete cycle [T] ago\n\
          load:[..]\n\
          \n\
          DOWN  api  `$DIR/api` is missing\n\
@@ -84,7 +84,7 @@ fn json_has_the_same_words_as_keys() {
 #[test]
 fn a_configured_service_that_was_never_looked_at_is_shown_as_such() {
     let host = Host::with(&fast(&[WEB]));
-    let never = "NEVER-RAN: no cycle was ever completed (there is no `$DIR/state`)\n";
+    let never = "NEVER-RAN: no cycle was ever completed (there is no `$DIR/state`);\n`miraclemax check` completes one\n";
     let text = format!("this host: 0 of 1 service up\n{never}\nUNKNOWN  web  not looked at yet\n");
     host.run(&["status"]).is(2, &text, "");
     host.run(&["status", "web"]).ends(2);

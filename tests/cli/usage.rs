@@ -82,14 +82,11 @@ fn without_any_config_no_service_is_known() {
     let no_config = "miraclemax: error: there is no configuration at `$DIR/home/.config/miraclemax/config.toml`\n[...]\n";
     run(&["heal"]).is(78, "", no_config);
     run(&["ping"]).is(78, "", no_config);
-    run(&["stale"]).is(
-        2,
-        "NEVER-RAN: no cycle was ever completed (there is no\
-         `$DIR/home/.local/state/miraclemax`)\n"
-            .replace("no`", "no `")
-            .as_str(),
-        "",
-    );
+    let ran = run(&["stale"]).ends(2);
+    let own =
+        "$DIR/home/.local/state/miraclemax/state.json: NEVER-RAN: no cycle was ever completed ";
+    assert!(ran.stdout.starts_with(own), "{ran:?}");
+    assert_eq!(ran.stderr, "");
     // The host itself is looked at; how it fares is not ours to say.
     let ran = run(&["check"]);
     assert!([0, 2].contains(&ran.code), "{ran:?}");
@@ -132,11 +129,7 @@ fn quiet_is_silent_while_all_is_well_and_only_then() {
     host.run(&["-q", "check", "file:$DIR/up"]).silent();
     host.run(&["-q", "stale", "$DIR/up"]).silent();
     host.remove("up");
-    host.run(&["-q", "check"]).is(
-        2,
-        "DOWN  web  `$DIR/up` is missing\n           for [T], 0 attempts\n",
-        "",
-    );
+    host.run(&["-q", "check"]).is(2, "DOWN  web  `$DIR/up` is missing\n           for [T]\n", "");
     host.run(&["-q", "status"]).ends(2);
     // No channel is told of the heal, so that it is said here.
     host.run(&["-q", "heal"]).is(0, "healed  web  touch $DIR/up in [T], verified by 1 probe\n", "");

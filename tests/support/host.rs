@@ -450,7 +450,7 @@ fn matches(want: &str, got: &str) -> bool {
 
 fn line_matches(want: &str, got: &str) -> bool {
     let tokens = [
-        ("[T]", r"\d+(?:\.\d+)?(?:ms|s|m|h|d)(?: \d+(?:s|m|h))?"),
+        ("[T]", r"<?\d+(?:\.\d+)?(?:ms|s|m|h|d)(?: \d+(?:s|m|h))?"),
         ("[N]", r"\d+"),
         ("[TIME]", r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ"),
         ("[..]", r".*"),
