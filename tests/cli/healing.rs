@@ -197,7 +197,7 @@ fn a_restart_that_hangs_ends_with_the_run_and_the_rest_is_saved() {
             .replace("file:$DIR/bin\"", "disk:/?free=0%\""),
     );
     host.fake("restart", "sleep 300");
-    let ran = host.run(&["--deadline", "8s", "heal"]).ends(2);
+    let ran = host.run(&["--deadline", "14s", "heal"]).ends(2);
     assert!(ran.stdout.contains("DOWN  web"), "{ran:?}");
     assert_eq!(host.service("ok")["status"], "up");
     assert_eq!(host.service("web")["attempts"].as_array().map(Vec::len), Some(1));

@@ -87,7 +87,7 @@ fn what_was_not_accepted_is_said_and_never_the_url() {
         (Fault::Captive, "answered 200, but not as a ping receiver does: a captive portal?"),
         (Fault::Redirect, "redirected (302)"),
         (Fault::OkNotFound, "[..]"),
-        (Fault::Status(503), "the service is in trouble (503)[..]"),
+        (Fault::Status(503), "[..]"),
         (Fault::Garbage, "[..]"),
         (Fault::Drop, "[..]"),
         (Fault::Silent, "[..]"),
