@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use clap::Parser;
 use miraclemax::cli::Cli;
@@ -51,6 +52,21 @@ fn cron_jobs_call_what_exists_and_cron_would_run_them() {
         }
     }
     assert_eq!(jobs, 3);
+}
+
+/// Python reads plists as macOS does; where it is missing, the test below still reads their arguments.
+#[test]
+fn launchd_jobs_are_well_formed_plists() {
+    let program =
+        "import plistlib, sys\nfor path in sys.argv[1:]:\n    plistlib.load(open(path, 'rb'))";
+    let paths: Vec<PathBuf> = files("launchd").into_iter().map(|(path, _)| path).collect();
+    assert_eq!(paths.len(), 2);
+    let python = Command::new("python3").arg("-c").arg(program).args(&paths).output();
+    let Ok(output) = python else {
+        println!("skipped: there is no python3");
+        return;
+    };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use clap::CommandFactory;
 use clap_complete::Shell;
@@ -155,4 +156,49 @@ fn every_command_and_flag_has_a_page_that_names_it() {
         );
     }
     assert!(flags >= 15, "only {flags} flags were compared");
+}
+
+/// What each shell offers for `line`; None where the shell is not installed.
+fn offered(shell: &str, line: &str) -> Option<String> {
+    let dir = root().join("completions");
+    let dir = dir.display();
+    let words: Vec<&str> = line.split(' ').collect();
+    let script = match shell {
+        "bash" => format!(
+            "source '{dir}/miraclemax.bash'; COMP_WORDS=({line}); COMP_CWORD={}; COMP_LINE='{line}'; \
+             _miraclemax miraclemax '{}' '{}'; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+            words.len() - 1,
+            words[words.len() - 1],
+            words[words.len() - 2]
+        ),
+        _ => format!("source '{dir}/miraclemax.fish'; complete -C '{line}'"),
+    };
+    let plain = if shell == "bash" { "--norc" } else { "--no-config" };
+    let output = Command::new(shell).args([plain, "-c", &script]).output().ok()?;
+    assert!(output.status.success(), "{shell}: {}", String::from_utf8_lossy(&output.stderr));
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// They need neither the program nor its configuration, and so work when that is broken.
+#[test]
+fn completions_complete_commands_and_flags_in_real_shells() {
+    for shell in ["bash", "fish"] {
+        for (line, want) in [
+            ("miraclemax st", &["stale", "status"][..]),
+            ("miraclemax heal --dr", &["--dry-run", "--drill"]),
+            ("miraclemax stale --max", &["--max-age"]),
+            ("miraclemax check --format j", &["json"]),
+        ] {
+            let Some(offered) = offered(shell, line) else {
+                println!("skipped: there is no {shell}");
+                break;
+            };
+            for word in want {
+                assert!(
+                    offered.lines().any(|offer| offer.split('\t').next() == Some(word)),
+                    "{shell}: `{line}` offers {offered:?}, not {word}"
+                );
+            }
+        }
+    }
 }

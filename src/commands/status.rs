@@ -134,8 +134,11 @@ fn as_text(
     told: &Told,
 ) -> String {
     let up = shown.iter().filter(|shown| shown.status == "up").count();
-    let mut out =
-        format!("{}: {} of {} up\n", remembered.host(), up, plural(shown.len(), "service"));
+    let mut out = if shown.is_empty() {
+        format!("{}: nothing is remembered\n", remembered.host())
+    } else {
+        format!("{}: {up} of {} up\n", remembered.host(), plural(shown.len(), "service"))
+    };
     let paint = if remembered.outcome == Outcome::Ok { Paint::Dim } else { Paint::Bad };
     let words = format!("{}: {}", remembered.word, remembered.words);
     for line in crate::report::text::wrap(&words, crate::report::text::WIDTH) {
@@ -174,6 +177,18 @@ fn as_text(
     if !rest.is_empty() {
         out.push('\n');
         out.push_str(&table(&rest, &setup.screen));
+    }
+    // What to do next, for whoever has just been woken.
+    if let Some(worst) = shown.first().filter(|one| one.status != "up" && args.services.is_empty())
+    {
+        let name = one_line(&worst.name, 60);
+        let hint = format!(
+            "`miraclemax status {name}` says what was tried; `miraclemax heal --dry-run {name}` what comes next"
+        );
+        out.push('\n');
+        for line in crate::report::text::wrap(&hint, crate::report::text::WIDTH) {
+            out.push_str(&format!("{}\n", setup.screen.paint(Paint::Dim, &line)));
+        }
     }
     out
 }
