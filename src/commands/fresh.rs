@@ -99,7 +99,7 @@ pub(super) fn remember(
                 Outcome::Critical,
                 "NEVER-RAN",
                 format!(
-                    "{words} (there is no `{}`); once there is a configuration, `miraclemax check` completes one",
+                    "{words} (there is no `{}`); `miraclemax check` completes one",
                     path.display()
                 ),
                 None,
