@@ -178,9 +178,9 @@ fn as_text(
         out.push('\n');
         out.push_str(&table(&rest, &setup.screen));
     }
-    // What to do next, for whoever has just been woken.
-    if let Some(worst) = shown.first().filter(|one| one.status != "up" && args.services.is_empty())
-    {
+    // What to type next, for whoever has just been woken; of no use to a file or a pipe.
+    let asked = setup.screen.interactive() && args.services.is_empty();
+    if let Some(worst) = shown.first().filter(|one| asked && one.status != "up") {
         let name = one_line(&worst.name, 60);
         let hint = format!(
             "`miraclemax status {name}` says what was tried; `miraclemax heal --dry-run {name}` what comes next"
