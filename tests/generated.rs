@@ -1,5 +1,10 @@
 //! Completions and man pages are generated from the command line's own definition and committed; here they are
 //! held equal to it. `MIRACLEMAX_BLESS=1 cargo test --test integration generated` writes them anew.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "completions are given to the shells, and that one is missing is said"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -15,7 +15,7 @@ use crate::outcome::Outcome;
 use crate::report::screen::Paint;
 use crate::report::services::Shown;
 use crate::report::text::{Row, table};
-use crate::store::events::{self, Event, Kind};
+use crate::store::events::{self, Kind};
 use crate::store::{Dir, outbox};
 
 /// Events read back for the heartbeats' last answers.
@@ -81,17 +81,14 @@ impl Told {
 
 /// The last ping of each heartbeat, from the events: `ping` takes no lock and so cannot write the state.
 fn heartbeats(dir: &Dir) -> Vec<(String, bool, String)> {
-    let mut last: Vec<Event> = Vec::new();
+    let mut last: Vec<(String, bool, String)> = Vec::new();
     for event in events::recent(dir, EVENTS).into_iter().filter(|event| event.kind == Kind::Ping) {
-        last.retain(|earlier| earlier.service != event.service);
-        last.push(event);
-    }
-    let told = last.into_iter().map(|event| {
         let accepted = event.fields.get("accepted").is_some_and(|accepted| accepted == "true");
         let line = format!("{} at {}", event.text, event.at.strftime("%Y-%m-%d %H:%M:%SZ"));
-        (event.service, accepted, line)
-    });
-    told.collect()
+        last.retain(|(name, ..)| *name != event.service);
+        last.push((event.service, accepted, line));
+    }
+    last
 }
 
 fn waiting(dir: &Dir) -> Vec<(String, String)> {
@@ -181,9 +178,9 @@ fn as_text(
         out.push('\n');
         out.push_str(&table(&rest, &setup.screen));
     }
-    // What to do next, for whoever has just been woken.
-    if let Some(worst) = shown.first().filter(|one| one.status != "up" && args.services.is_empty())
-    {
+    // What to type next, for whoever has just been woken; of no use to a file or a pipe.
+    let asked = setup.screen.interactive() && args.services.is_empty();
+    if let Some(worst) = shown.first().filter(|one| asked && one.status != "up") {
         let name = one_line(&worst.name, 60);
         let hint = format!(
             "`miraclemax status {name}` says what was tried; `miraclemax heal --dry-run {name}` what comes next"
