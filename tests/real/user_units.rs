@@ -73,7 +73,8 @@ fn a_unit_of_the_users_own_systemd_is_healed_from_cron_without_root() {
     assert_eq!(as_cron(&machine, &["status"]).code(), 0);
     let journal = machine.journal(&["-t", "miraclemax-self-heal"]);
     assert!(journal.contains("story: systemctl --user restart story.service: healed"), "{journal}");
-    as_cron(&machine, &["heal", "--drill"]).ok();
+    let drill = as_cron(&machine, &["heal", "--drill"]).ok();
+    assert!(flat(&drill.stdout).contains("of the user's systemd"), "{}", drill.stdout);
 
     // And by cron itself, from contrib's example as it is.
     machine.run_with(&["crontab", "-u", "max", "-"], CRONTAB.as_bytes(), MINUTE).ok();
