@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -16,6 +16,7 @@ use crate::cli::DrillService;
 use crate::commands::heal::{self, Cycled};
 use crate::commands::setup::{Configured, Setup};
 use crate::config::{self, Source};
+use crate::manager::Reach;
 use crate::model::incident::{Attempt, Outcome as Came};
 use crate::model::story::Change;
 use crate::model::text::human_duration;
@@ -110,6 +111,8 @@ struct Ground<'a> {
     dir: PathBuf,
     port: u16,
     host: Host,
+    /// Where the user's systemd is found, also where cron left that out of the environment.
+    runtime_dir: Option<PathBuf>,
     unit: String,
     exe: PathBuf,
 }
@@ -128,8 +131,10 @@ impl<'a> Ground<'a> {
             .and_then(|listener| listener.local_addr())
             .context("cannot find a free port on 127.0.0.1")?
             .port();
-        let host = host(setup.euid);
-        Ok(Self { setup, dir, port, host, unit: format!("{name}.service"), exe })
+        let reach = Reach::here(None);
+        let host = host(&reach);
+        let runtime_dir = reach.runtime_dir;
+        Ok(Self { setup, dir, port, host, runtime_dir, unit: format!("{name}.service"), exe })
     }
 
     /// Started, broken, found, healed, verified, reported. How long finding and healing took.
@@ -252,11 +257,21 @@ impl<'a> Ground<'a> {
         if self.host == Host::Nobody {
             argv.push("--detach".into());
         }
-        let output = Command::new(argv, STEP).run();
+        let output = self.command(argv).run();
         if !output.ok() {
             bail!("cannot start the sacrificial service: {}", output.reason());
         }
         Ok(())
+    }
+
+    fn command<S: Into<String>>(&self, argv: impl IntoIterator<Item = S>) -> Command {
+        let command = Command::new(argv, STEP);
+        match &self.runtime_dir {
+            Some(dir) if self.host == Host::User => {
+                command.env("XDG_RUNTIME_DIR", &dir.to_string_lossy())
+            }
+            _ => command,
+        }
     }
 
     fn wait_up(&self) -> Result<u32> {
@@ -305,8 +320,7 @@ impl<'a> Ground<'a> {
             let scope = if self.host == Host::User { "--user" } else { "--system" };
             for verb in ["stop", "reset-failed"] {
                 // That there is nothing left to stop or reset is as good.
-                let _ = Command::new(["systemctl", scope, "--quiet", verb, "--", &self.unit], STEP)
-                    .run();
+                let _ = self.command(["systemctl", scope, "--quiet", verb, "--", &self.unit]).run();
             }
         }
         if let Err(err) = fs::remove_dir_all(&self.dir) {
@@ -318,14 +332,12 @@ impl<'a> Ground<'a> {
 }
 
 /// A systemd that can be asked to run something, if there is one.
-fn host(euid: u32) -> Host {
-    if !Path::new("/run/systemd/system").is_dir() {
+fn host(reach: &Reach) -> Host {
+    if !reach.systemd {
         Host::Nobody
-    } else if euid == 0 {
+    } else if reach.root {
         Host::System
-    } else if std::env::var_os("XDG_RUNTIME_DIR")
-        .is_some_and(|dir| Path::new(&dir).join("systemd/private").exists())
-    {
+    } else if reach.user_systemd {
         Host::User
     } else {
         Host::Nobody

@@ -8,10 +8,10 @@ use crate::support::place::Place;
 use crate::support::real::{flat, saw};
 use crate::support::supervisor::Who;
 
-/// The promise: less than ten seconds.
+/// The promise: found, healed and verified in less than ten seconds.
 const LIMIT: f64 = 10.0;
 
-/// The steps in their order, and the time of the last one.
+/// Looks at the steps and their times; how long it took from the break to the proof, as the drill measured it.
 fn timeline(text: &str) -> f64 {
     let words: Vec<(f64, &str)> = text
         .lines()
@@ -29,7 +29,9 @@ fn timeline(text: &str) -> f64 {
     );
     assert!(words.is_sorted_by(|a, b| a.0 <= b.0), "{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 80), "lines fit a terminal:\n{text}");
-    words.last().map_or(f64::MAX, |(seconds, _)| *seconds)
+    let at = |step: &str| words.iter().find(|(_, word)| *word == step).map(|(seconds, _)| *seconds);
+    let took = at("verified").zip(at("broken")).map(|(verified, broken)| verified - broken);
+    took.expect("both steps are there")
 }
 
 #[test]

@@ -6,6 +6,10 @@ use std::time::Duration;
 use crate::support::machine::Machine;
 use crate::support::real::{Output, flat, saw};
 
+const CRONTAB: &str = include_str!("../../contrib/crontab.example");
+/// Cron's minute, and a run on a busy machine.
+const MINUTE: Duration = Duration::from_secs(120);
+
 /// What cron gives to a crontab of this user, and nothing else.
 fn as_cron(machine: &Machine, arguments: &[&str]) -> Output {
     let bare =
@@ -69,7 +73,15 @@ fn a_unit_of_the_users_own_systemd_is_healed_from_cron_without_root() {
     assert_eq!(as_cron(&machine, &["status"]).code(), 0);
     let journal = machine.journal(&["-t", "miraclemax-self-heal"]);
     assert!(journal.contains("story: systemctl --user restart story.service: healed"), "{journal}");
-    saw("drill", as_cron(&machine, &["heal", "--drill"]).ok().stdout);
+    let drill = as_cron(&machine, &["heal", "--drill"]).ok();
+    assert!(flat(&drill.stdout).contains("of the user's systemd"), "{}", drill.stdout);
+
+    // And by cron itself, from contrib's example as it is.
+    machine.run_with(&["crontab", "-u", "max", "-"], CRONTAB.as_bytes(), MINUTE).ok();
+    systemctl(&machine, "stop story").ok();
+    machine.wait_until("cron's minute has healed it", MINUTE, |machine| {
+        (systemctl(machine, "is-active story").stdout == "active\n").then_some(())
+    });
 }
 
 #[test]
