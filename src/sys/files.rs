@@ -157,8 +157,11 @@ fn could_hang(path: &Path, mounts: &str) -> bool {
     mounts.lines().any(|line| {
         let Some((mount, source)) = line.split_once(" - ") else { return true };
         let kind = source.split(' ').next().unwrap_or_default();
+        if !waits(kind) {
+            return false;
+        }
         let at = Path::new(mount.split(' ').nth(4).unwrap_or("/"));
-        waits(kind) && (path.starts_with(at) || !QUIET.iter().any(|quiet| at.starts_with(quiet)))
+        path.starts_with(at) || !QUIET.iter().any(|quiet| at.starts_with(quiet))
     })
 }
 
