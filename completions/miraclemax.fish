@@ -35,14 +35,11 @@ complete -c miraclemax -n "__fish_miraclemax_needs_command" -s q -l quiet -d 'Pr
 complete -c miraclemax -n "__fish_miraclemax_needs_command" -s v -l verbose -d 'Say more: every probe, every step'
 complete -c miraclemax -n "__fish_miraclemax_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c miraclemax -n "__fish_miraclemax_needs_command" -s V -l version -d 'Print version'
-complete -c miraclemax -n "__fish_miraclemax_needs_command" -f -a "check" -d 'Look at the services once, or at probes given on the spot'
-complete -c miraclemax -n "__fish_miraclemax_needs_command" -f -a "heal" -d 'Look, heal what is down, prove it, report it'
-complete -c miraclemax -n "__fish_miraclemax_needs_command" -f -a "ping" -d 'Tell a dead man\'s switch how things are, or run a job and tell how it went'
-complete -c miraclemax -n "__fish_miraclemax_needs_command" -f -a "stale" -d 'Say whether the own state, a file or a URL is still being renewed'
-complete -c miraclemax -n "__fish_miraclemax_needs_command" -f -a "status" -d 'Say what is remembered, without looking'
-complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l format -d 'How to write the result' -r -f -a "text\t'For people'
-json\t'For programs: the same words as keys'"
-complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l wait -d 'Wait this long for another run to end [default: 10s on a terminal, else 0s]' -r
+complete -c miraclemax -n "__fish_miraclemax_needs_command" -f -a "check" -d 'Arguments of `check`'
+complete -c miraclemax -n "__fish_miraclemax_needs_command" -f -a "heal" -d 'Arguments of `heal`'
+complete -c miraclemax -n "__fish_miraclemax_needs_command" -f -a "ping" -d 'Arguments of `ping`'
+complete -c miraclemax -n "__fish_miraclemax_needs_command" -f -a "stale" -d 'Arguments of `stale`'
+complete -c miraclemax -n "__fish_miraclemax_needs_command" -f -a "status" -d 'Arguments of `status`'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -s c -l config -d 'Configuration file [default: /etc/miraclemax/config.toml for root, else $XDG_CONFIG_HOME/miraclemax/config.toml]' -r -F
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l state-dir -d 'State directory [default: /var/lib/miraclemax for root, else $XDG_STATE_HOME/miraclemax]' -r -f -a "(__fish_complete_directories)"
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l deadline -d 'End the run by then, whatever hangs: 90s, 4m [default: the config\'s `deadline`, else 4m]' -r
@@ -50,14 +47,14 @@ complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l color -d
 always\t'Always'
 never\t'Never'"
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l output -d 'Write the output to FILE instead; a reader of FILE never sees half of it' -r -F
-complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l notify -d 'Tell the configured channels when a service has gone down, for those who want alerts and no healing'
-complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l dry-run -d 'Only read and check the configuration; looks at nothing'
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l format -d 'How to write the result' -r -f -a "text\t'For people'
+json\t'For programs: the same words as keys'"
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l wait -d 'Wait this long for another run to end [default: 10s on a terminal, else 0s]' -r
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -s q -l quiet -d 'Print nothing unless something is wrong'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -s v -l verbose -d 'Say more: every probe, every step'
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l notify -d 'Tell the configured channels when a service has gone down, for those who want alerts and no healing'
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l dry-run -d 'Only read and check the configuration; looks at nothing'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -l format -d 'How to write the result' -r -f -a "text\t'For people'
-json\t'For programs: the same words as keys'"
-complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -l wait -d 'Wait this long for another run to end [default: 10s on a terminal, else 0s]' -r
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -s c -l config -d 'Configuration file [default: /etc/miraclemax/config.toml for root, else $XDG_CONFIG_HOME/miraclemax/config.toml]' -r -F
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -l state-dir -d 'State directory [default: /var/lib/miraclemax for root, else $XDG_STATE_HOME/miraclemax]' -r -f -a "(__fish_complete_directories)"
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -l deadline -d 'End the run by then, whatever hangs: 90s, 4m [default: the config\'s `deadline`, else 4m]' -r
@@ -65,15 +62,14 @@ complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -l color -d 
 always\t'Always'
 never\t'Never'"
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -l output -d 'Write the output to FILE instead; a reader of FILE never sees half of it' -r -F
-complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -l dry-run -d 'Print what would be done and why, and do nothing'
-complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -l drill -d 'Prove the whole chain on a sacrificial service: started, broken, found, healed, verified, reported. Needs no configuration and touches none of yours'
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -l format -d 'How to write the result' -r -f -a "text\t'For people'
+json\t'For programs: the same words as keys'"
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -l wait -d 'Wait this long for another run to end [default: 10s on a terminal, else 0s]' -r
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -s q -l quiet -d 'Print nothing unless something is wrong'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -s v -l verbose -d 'Say more: every probe, every step'
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -l dry-run -d 'Print what would be done and why, and do nothing'
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -l drill -d 'Prove the whole chain on a sacrificial service: started, broken, found, healed, verified, reported. Needs no configuration and touches none of yours'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -l exit-code -d 'Say with which exit status it ended; 0 is success' -r
-complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -l body -d 'Text to send; `-` reads it from standard input' -r
-complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -l rid -d 'Run id (a UUID) that pairs a start with its end' -r
-complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -l timeout -d 'End the command after this long: TERM, then KILL' -r
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -s c -l config -d 'Configuration file [default: /etc/miraclemax/config.toml for root, else $XDG_CONFIG_HOME/miraclemax/config.toml]' -r -F
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -l state-dir -d 'State directory [default: /var/lib/miraclemax for root, else $XDG_STATE_HOME/miraclemax]' -r -f -a "(__fish_complete_directories)"
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -l deadline -d 'End the run by then, whatever hangs: 90s, 4m [default: the config\'s `deadline`, else 4m]' -r
@@ -81,13 +77,16 @@ complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -l color -d 
 always\t'Always'
 never\t'Never'"
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -l output -d 'Write the output to FILE instead; a reader of FILE never sees half of it' -r -F
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -l exit-code -d 'Say with which exit status it ended; 0 is success' -r
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -l body -d 'Text to send; `-` reads it from standard input' -r
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -l rid -d 'Run id (a UUID) that pairs a start with its end' -r
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -l timeout -d 'End the command after this long: TERM, then KILL' -r
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -s q -l quiet -d 'Print nothing unless something is wrong'
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -s v -l verbose -d 'Say more: every probe, every step'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -l start -d 'Say that a job has started'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -l fail -d 'Say that it failed'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -l log -d 'Only leave a note; changes nothing at the other end'
-complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -s q -l quiet -d 'Print nothing unless something is wrong'
-complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -s v -l verbose -d 'Say more: every probe, every step'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c miraclemax -n "__fish_miraclemax_using_subcommand stale" -l max-age -d 'How old it may be [default: 20m; for the own state the config\'s `fresh_for`]' -r
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand stale" -s c -l config -d 'Configuration file [default: /etc/miraclemax/config.toml for root, else $XDG_CONFIG_HOME/miraclemax/config.toml]' -r -F
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand stale" -l state-dir -d 'State directory [default: /var/lib/miraclemax for root, else $XDG_STATE_HOME/miraclemax]' -r -f -a "(__fish_complete_directories)"
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand stale" -l deadline -d 'End the run by then, whatever hangs: 90s, 4m [default: the config\'s `deadline`, else 4m]' -r
@@ -95,11 +94,10 @@ complete -c miraclemax -n "__fish_miraclemax_using_subcommand stale" -l color -d
 always\t'Always'
 never\t'Never'"
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand stale" -l output -d 'Write the output to FILE instead; a reader of FILE never sees half of it' -r -F
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand stale" -l max-age -d 'How old it may be [default: 20m; for the own state the config\'s `fresh_for`]' -r
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand stale" -s q -l quiet -d 'Print nothing unless something is wrong'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand stale" -s v -l verbose -d 'Say more: every probe, every step'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand stale" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c miraclemax -n "__fish_miraclemax_using_subcommand status" -l format -d 'How to write it' -r -f -a "text\t'For people'
-json\t'For programs: the same words as keys'"
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand status" -s c -l config -d 'Configuration file [default: /etc/miraclemax/config.toml for root, else $XDG_CONFIG_HOME/miraclemax/config.toml]' -r -F
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand status" -l state-dir -d 'State directory [default: /var/lib/miraclemax for root, else $XDG_STATE_HOME/miraclemax]' -r -f -a "(__fish_complete_directories)"
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand status" -l deadline -d 'End the run by then, whatever hangs: 90s, 4m [default: the config\'s `deadline`, else 4m]' -r
@@ -107,6 +105,8 @@ complete -c miraclemax -n "__fish_miraclemax_using_subcommand status" -l color -
 always\t'Always'
 never\t'Never'"
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand status" -l output -d 'Write the output to FILE instead; a reader of FILE never sees half of it' -r -F
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand status" -l format -d 'How to write it' -r -f -a "text\t'For people'
+json\t'For programs: the same words as keys'"
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand status" -s q -l quiet -d 'Print nothing unless something is wrong'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand status" -s v -l verbose -d 'Say more: every probe, every step'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
