@@ -276,13 +276,19 @@ impl<'a> Ground<'a> {
 
     fn wait_up(&self) -> Result<u32> {
         let deadline = Deadline::after(STEP);
-        while !self.answers() {
-            if deadline.passed() {
-                bail!("the sacrificial service did not come up within {}", human_duration(STEP));
+        loop {
+            // It listens first and writes its pid then.
+            match self.pid() {
+                Ok(pid) if self.answers() => return Ok(pid),
+                _ if deadline.passed() => {
+                    bail!(
+                        "the sacrificial service did not come up within {}",
+                        human_duration(STEP)
+                    );
+                }
+                _ => clock::pause(TICK),
             }
-            clock::pause(TICK);
         }
-        self.pid()
     }
 
     fn wait_down(&self) -> Result<()> {

@@ -42,10 +42,14 @@ pub(super) fn run(setup: &Setup, args: &Heal) -> Result<Outcome> {
         return preview(setup, args, &configured, &dir);
     }
     let cycled = cycle(setup, &args.services, args.wait, &configured, &dir)?;
-    // What was healed is told by mail; where there is none, it is said here also when asked to be quiet.
-    let untold = cycled.healed && configured.config.notify.is_empty();
+    // Quiet, it says what nobody else does: with channels only what is new, or cron would mail it every minute.
+    let untold = if configured.config.notify.is_empty() {
+        cycled.outcome != Outcome::Ok || cycled.healed
+    } else {
+        cycled.outcome != Outcome::Ok && !cycled.stories.is_empty()
+    };
     shown::complain(setup, &cycled.delivered);
-    if !setup.screen.quiet || cycled.outcome != Outcome::Ok || untold {
+    if !setup.screen.quiet || untold {
         shown::print(setup, &cycled.shown, args.format, &cycled.delivered)?;
     }
     Ok(cycled.outcome)

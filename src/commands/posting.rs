@@ -26,9 +26,12 @@ const RESERVE: Duration = Duration::from_secs(2);
 /// Puts stories into the outbox, each for the channels that want it.
 pub(super) fn record(memory: &mut Memory, config: &Config, stories: &[Story]) {
     for story in stories {
-        told(memory, story);
         let channels: Vec<&Channel> =
             config.notify.iter().filter(|channel| channel.wants(story)).collect();
+        // Giving up is remembered as told also where nobody is to be told: its end is worth a story.
+        if !channels.is_empty() || story.change == Change::Failed {
+            told(memory, story);
+        }
         if channels.is_empty() {
             continue;
         }

@@ -97,6 +97,9 @@ pub struct Story {
     pub manager: Option<ManagerKind>,
     /// Its unit there.
     pub unit: Option<String>,
+    /// supervisord's address, where `supervisorctl` has to be told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
     /// When the next attempt will be made, in words; empty when none will.
     pub next: String,
     /// The problems of the config on disk, for [`Change::Config`] and whenever it is broken.

@@ -114,7 +114,7 @@ impl Channel {
 }
 
 fn read_on(fields: &mut Fields<'_>) -> Vec<Change> {
-    let unless_given = vec![Change::Failed, Change::Resolved, Change::Reminder];
+    let unless_given = vec![Change::Down, Change::Failed, Change::Resolved, Change::Reminder];
     let place = fields.place_of("on");
     let Some(words) = fields.placed_texts("on") else { return unless_given };
     let mut on = Vec::new();

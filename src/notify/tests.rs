@@ -71,6 +71,7 @@ fn story(change: Change, service: &str, critical: bool) -> Story {
         verified: vec![],
         stable_for: Duration::ZERO,
         new_instance: false,
+        server: None,
         left_alone: None,
         evidence: Evidence::default(),
         manager: None,
@@ -84,7 +85,7 @@ fn story(change: Change, service: &str, critical: bool) -> Story {
 fn the_defaults_are_the_documented_ones() {
     let channel = channel(&[]);
     assert_eq!(channel.name, "email:me@example.org");
-    assert_eq!(channel.on, [Change::Failed, Change::Resolved, Change::Reminder]);
+    assert_eq!(channel.on, [Change::Down, Change::Failed, Change::Resolved, Change::Reminder]);
     assert_eq!((channel.timeout, channel.min_severity), (TIMEOUT, Severity::Warning));
 }
 

@@ -56,8 +56,12 @@ pub(super) fn steps(story: &Story) -> Vec<Step> {
                 }
             }
             ManagerKind::Supervisord => {
-                step("Check logs", &["supervisorctl", "tail", unit, "stderr"]);
-                step("See its state", &["supervisorctl", "status", unit]);
+                let server = story.server.as_deref().map_or(vec![], |server| vec!["-s", server]);
+                let mut step = |what, words: &[&str]| {
+                    step(what, &[&["supervisorctl"], &server[..], words].concat());
+                };
+                step("Check logs", &["tail", unit, "stderr"]);
+                step("See its state", &["status", unit]);
             }
             // Its commands are the user's own; where it logs is not known.
             ManagerKind::Command => {}

@@ -84,6 +84,7 @@ fn story(change: Change) -> Story {
         verified: vec![],
         stable_for: Duration::ZERO,
         new_instance: false,
+        server: None,
         left_alone: None,
         evidence: Evidence::default(),
         manager: Some(ManagerKind::Systemd),
@@ -225,6 +226,7 @@ fn letters() -> Vec<(&'static str, Story, Option<Late>)> {
         Story { evidence: evidence(masked, &[]), attempts: vec![], ..story(Change::Failed) };
     let down = Story {
         manager: Some(ManagerKind::Command),
+        server: None,
         left_alone: Some("`heal = \"off\"`".into()),
         ..story(Change::Down)
     };
@@ -300,6 +302,7 @@ fn hostile_text_forges_no_header_drives_no_terminal_and_breaks_no_line() {
         verified: vec![look(&evil, &evil); 40],
         unit: Some(evil.clone()),
         next: evil.clone(),
+        server: None,
         left_alone: Some(evil.clone()),
         problems: vec![evil.clone(); 40],
         evidence: evidence(

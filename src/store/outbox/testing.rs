@@ -15,6 +15,7 @@ pub(super) fn dir() -> (tempfile::TempDir, Dir) {
 
 pub(super) fn story(incident: &str) -> Story {
     Story {
+        server: None,
         left_alone: None,
         change: Change::Failed,
         name: "MiracleMax".into(),
