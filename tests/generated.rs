@@ -144,7 +144,10 @@ fn every_command_and_flag_has_a_page_that_names_it() {
         fs::read_to_string(root().join(format!("man/{name}.1"))).unwrap().replace("\\-", "-")
     };
     let mut flags = 0;
-    for sub in visible().get_subcommands() {
+    let mut command = visible();
+    // The options of a command are made only when it is built.
+    command.build();
+    for sub in command.get_subcommands() {
         let text = page(&format!("miraclemax-{}", sub.get_name()));
         for flag in sub.get_arguments().filter_map(clap::Arg::get_long) {
             flags += 1;
