@@ -100,7 +100,7 @@ fn each_channel_is_told_what_it_asked_for_and_a_broken_config_wherever_a_failure
         (Failed, "web", false, [true, false, false]),
         (Resolved, "shop", false, [true, false, true]),
         (Resolved, "web", true, [true, false, false]),
-        (Down, "shop", true, [false, false, true]),
+        (Down, "shop", true, [true, false, true]),
         (Reminder, "web", true, [true, false, false]),
         (Config, "", false, [true, true, false]),
     ] {
