@@ -1,5 +1,5 @@
 //! From text to checked values. Every mistake is found in one go and has a place: file, line and column, what
-//! was expected, and the nearest name that exists. Parsing is pure; only [`gather`] touches files, and
+//! was expected, and the nearest name that exists. Parsing is pure; only [`gather()`] touches files, and
 //! nothing here reads a secret, resolves a name or looks at a service.
 
 #[cfg(test)]
@@ -71,7 +71,7 @@ pub struct Loaded {
     pub sources: Vec<Source>,
 }
 
-/// [`gather`] and [`parse`].
+/// [`gather()`] and [`parse`].
 pub fn load(path: &Path) -> Result<Loaded, GatherError> {
     let sources = gather(path)?;
     let config = parse(&sources).map_err(GatherError::Unusable)?;

@@ -98,7 +98,7 @@ impl Body {
         self.doubt.is_none() && self.issues.iter().all(|issue| issue.weight == Weight::Note)
     }
 
-    /// The whole text, newline at its end; at most [`MOST`] bytes.
+    /// The whole text, newline at its end; at most 8000 bytes.
     pub fn text(&self) -> String {
         let mut issues: Vec<_> = self.issues.iter().collect();
         issues.sort_by(|a, b| (a.weight, &a.service).cmp(&(b.weight, &b.service)));
