@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 pub use self::later::Later;
 
-use crate::model::fields::parse_duration;
+use crate::model::units::parse_duration;
 
 /// What every command's exit status means, in short.
 const EXIT: &str = "\

@@ -18,8 +18,8 @@ use crate::report::text::{Row, table};
 use crate::store::events::{self, Kind};
 use crate::store::{Dir, outbox};
 
-/// Events read back for the heartbeats' last answers.
-const EVENTS: usize = 400;
+/// Pings read back for the heartbeats' last answers.
+const PINGS: usize = 100;
 
 /// Shows all services, or the named ones in depth.
 pub(super) fn run(setup: &Setup, args: &Status) -> Result<Outcome> {
@@ -82,7 +82,7 @@ impl Told {
 /// The last ping of each heartbeat, from the events: `ping` takes no lock and so cannot write the state.
 fn heartbeats(dir: &Dir) -> Vec<(String, bool, String)> {
     let mut last: Vec<(String, bool, String)> = Vec::new();
-    for event in events::recent(dir, EVENTS).into_iter().filter(|event| event.kind == Kind::Ping) {
+    for event in events::recent_of(dir, Kind::Ping, PINGS) {
         let accepted = event.fields.get("accepted").is_some_and(|accepted| accepted == "true");
         let line = format!("{} at {}", event.text, event.at.strftime("%Y-%m-%d %H:%M:%SZ"));
         last.retain(|(name, ..)| *name != event.service);

@@ -2,7 +2,7 @@
 //! written into the wrong table. Says what to write; understands nothing.
 
 use crate::config::policy;
-use crate::model::fields::{Entry, Node, Value};
+use crate::model::node::{Entry, Node, Value};
 use crate::model::place::Problems;
 
 /// Top-level keys that exist; in a service they have slipped below its header.

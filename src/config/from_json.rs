@@ -8,7 +8,7 @@ use jsonc_parser::errors::ParseErrorKind;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
 use crate::config::lines::Lines;
-use crate::model::fields::{Entry, Node, Value};
+use crate::model::node::{Entry, Node, Value};
 use crate::model::place::Problems;
 
 const STRICT: ParseOptions = ParseOptions {

@@ -5,7 +5,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::config::lines::Lines;
-use crate::model::fields::{Entry, Node, Value};
+use crate::model::node::{Entry, Node, Value};
 use crate::model::place::{Place, Problem, Problems};
 
 /// A file that is no config at all would bring an error a line.

@@ -1,7 +1,7 @@
 //! Several files read as one: lists of tables add up, `[defaults]` add up key by key, and a key that two
 //! files set is a mistake that names both places.
 
-use crate::model::fields::{Entry, Node, Value};
+use crate::model::node::{Entry, Node, Value};
 use crate::model::place::{Place, Problems};
 
 /// Keys whose tables add up.

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use crate::model::fields::{Fields, Node, Value, parse_duration};
+use crate::model::fields::Fields;
+use crate::model::node::{Node, Value};
 use crate::model::place::{Place, Problems};
 use crate::model::policy::{Budget, Flapping, Policy, WhenStopped};
 use crate::model::text::human_duration;
+use crate::model::units::parse_duration;
 use crate::model::window::Window;
 
 /// Every policy key.
@@ -216,7 +218,7 @@ impl Places {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::fields::Entry;
+    use crate::model::node::Entry;
 
     #[test]
     fn every_key_in_the_list_is_read_and_every_key_read_is_in_the_list() {

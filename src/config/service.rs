@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::config::{former, policy, short};
 use crate::manager::Choice;
-use crate::model::fields::{Entry, Fields, Node, Value};
+use crate::model::fields::Fields;
+use crate::model::node::{Entry, Node, Value};
 use crate::model::place::{Place, Problems};
 use crate::model::policy::Policy;
 use crate::model::text::{is_unsafe, nearest};

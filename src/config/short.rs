@@ -4,7 +4,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::model::fields::{Entry, Fields, Node, Value};
+use crate::model::fields::Fields;
+use crate::model::node::{Entry, Node, Value};
 use crate::model::place::{Place, Problem, Problems};
 use crate::model::text::nearest;
 use crate::probe::Probe;

@@ -152,7 +152,7 @@ pub fn settle<S: BuildHasher>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::fields::{Entry, Node, Value};
+    use crate::model::node::{Entry, Node, Value};
     use crate::model::place::{Place, Problems};
     use crate::model::unit::{UnitFacts, UnitState};
 

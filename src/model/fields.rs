@@ -6,65 +6,11 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::model::node::{Entry, Node, Value, short, shown, text_of};
 use crate::model::place::{Place, Problems};
 use crate::model::secret::{Secret, SecretSource};
 use crate::model::text::nearest;
-
-/// A value and where it stands.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Node {
-    /// The value.
-    pub value: Value,
-    /// Its first character.
-    pub place: Place,
-}
-
-/// What TOML, JSON and the short form have in common.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Value {
-    /// A string.
-    Text(String),
-    /// A word of the short form, which has no types: read as whatever is asked for.
-    Word(String),
-    /// A whole number.
-    Int(i64),
-    /// A number with a fraction.
-    Float(f64),
-    /// `true` or `false`.
-    Bool(bool),
-    /// JSON's `null`.
-    Null,
-    /// A list.
-    List(Vec<Node>),
-    /// A table or object, in the order of the file.
-    Table(Vec<Entry>),
-}
-
-impl Value {
-    /// For "expected a number, found a string".
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Text(_) | Self::Word(_) => "a string",
-            Self::Int(_) => "a whole number",
-            Self::Float(_) => "a number with a fraction",
-            Self::Bool(_) => "true or false",
-            Self::Null => "null",
-            Self::List(_) => "a list",
-            Self::Table(_) => "a table",
-        }
-    }
-}
-
-/// A key with its value.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Entry {
-    /// The key.
-    pub key: String,
-    /// Where the key stands.
-    pub place: Place,
-    /// What it is set to.
-    pub node: Node,
-}
+use crate::model::units::{parse_duration, parse_percent, parse_size};
 
 /// The settings of one thing, being read. Ask for every key that exists, then call [`Fields::finish`], which
 /// reports the keys that nobody asked for, each with the nearest one that exists.
@@ -488,82 +434,6 @@ impl<'p> Fields<'p> {
     }
 }
 
-fn text_of(value: &Value) -> Option<String> {
-    match value {
-        Value::Text(text) | Value::Word(text) => Some(text.clone()),
-        _ => None,
-    }
-}
-
-fn short(value: &Value) -> Option<String> {
-    Some(match value {
-        Value::Text(text) | Value::Word(text) => crate::model::text::one_line(text, 80),
-        Value::Int(number) => number.to_string(),
-        Value::Float(number) => number.to_string(),
-        Value::Bool(flag) => flag.to_string(),
-        Value::List(items) => {
-            let words: Option<Vec<_>> = items.iter().map(|item| short(&item.value)).collect();
-            words?.join(",")
-        }
-        Value::Null | Value::Table(_) => return None,
-    })
-}
-
-fn shown(value: &Value) -> String {
-    match value {
-        Value::Text(text) | Value::Word(text) => {
-            format!("the string `{}`", crate::model::text::one_line(text, 40))
-        }
-        Value::Int(number) => format!("`{number}`"),
-        Value::Float(number) => format!("`{number}`"),
-        Value::Bool(flag) => format!("`{flag}`"),
-        other => other.kind().to_owned(),
-    }
-}
-
-/// `90s`, `20m`, `1h 30m`; ten years at most, so that adding it to a clock cannot overflow.
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let duration = humantime::parse_duration(text.trim())
-        .map_err(|err| format!("`{text}` is no duration ({err})"))?;
-    if duration > Duration::from_secs(3653 * 86_400) {
-        return Err(format!("`{text}` is longer than ten years"));
-    }
-    Ok(duration)
-}
-
-/// A size in bytes: digits, a fraction if wanted, and `k`, `M`, `G` or `T` (powers of 1024).
-pub fn parse_size(text: &str) -> Option<u64> {
-    let text = text.trim();
-    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let scale: u64 =
-        match unit.trim().to_ascii_lowercase().trim_end_matches("ib").trim_end_matches('b') {
-            "" => 1,
-            "k" => 1 << 10,
-            "m" => 1 << 20,
-            "g" => 1 << 30,
-            "t" => 1 << 40,
-            _ => return None,
-        };
-    if let Ok(whole) = number.parse::<u64>() {
-        return whole.checked_mul(scale);
-    }
-    let fraction: f64 = number.parse().ok()?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "checked to be in range"
-    )]
-    (0.0..1e6).contains(&fraction).then_some((fraction * scale as f64) as u64)
-}
-
-/// `10%` as 10.0.
-pub fn parse_percent(text: &str) -> Option<f64> {
-    let number: f64 = text.trim().strip_suffix('%')?.trim().parse().ok()?;
-    (0.0..=100.0).contains(&number).then_some(number)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -637,23 +507,6 @@ mod tests {
     }
 
     #[test]
-    fn sizes_and_percentages() {
-        for (text, want) in [
-            ("1M", Some(1 << 20)),
-            ("1.5k", Some(1536)),
-            ("12", Some(12)),
-            ("2 GiB", Some(2 << 30)),
-            ("x", None),
-            ("-1k", None),
-        ] {
-            assert_eq!(parse_size(text), want, "{text}");
-        }
-        for (text, want) in [("10%", Some(10.0)), ("101%", None), ("10", None)] {
-            assert_eq!(parse_percent(text), want, "{text}");
-        }
-    }
-
-    #[test]
     fn a_command_as_one_string_is_refused_with_the_list_to_write() {
         let found =
             problems(vec![entry(2, "start", Value::Text("systemctl start x".into()))], |fields| {
@@ -689,12 +542,6 @@ mod tests {
         assert_eq!(found.len(), 2, "{found:#?}");
         assert_eq!(found[0], "c.toml:1:1: service needs `name`");
         assert!(found[1].starts_with("c.toml:3:1: service has no key `dmain`"), "{}", found[1]);
-    }
-
-    #[test]
-    fn a_duration_cannot_overflow_a_clock() {
-        assert!(parse_duration("18446744073709551615s").is_err());
-        assert!(parse_duration("9years").is_ok());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 pub mod fields;
 pub mod incident;
 pub mod letter;
+pub mod node;
 pub mod place;
 pub mod policy;
 pub mod secret;
@@ -12,5 +13,6 @@ pub mod story;
 pub mod text;
 pub mod time;
 pub mod unit;
+pub mod units;
 pub mod verdict;
 pub mod window;

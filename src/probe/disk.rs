@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use crate::model::fields::{Fields, Value, parse_percent, parse_size};
+use crate::model::fields::Fields;
+use crate::model::node::Value;
 use crate::model::text::human_size;
+use crate::model::units::{parse_percent, parse_size};
 use crate::probe::file::absolute;
 use crate::probe::{Answer, At};
 use crate::sys::files::Missed;

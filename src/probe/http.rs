@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use regex_lite::Regex;
 
-use crate::model::fields::{Fields, Value};
+use crate::model::fields::Fields;
+use crate::model::node::Value;
 use crate::model::text::{human_duration, one_line};
 use crate::probe::{Answer, At};
 use crate::sys::http::{Request, Response, Trouble, send, valid};

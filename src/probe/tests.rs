@@ -1,7 +1,7 @@
 //! Reading probes, and helpers for the tests of every kind.
 
 use super::*;
-use crate::model::fields::{Entry, Node, Value};
+use crate::model::node::{Entry, Node, Value};
 use crate::model::place::{Place, Problems};
 use crate::model::verdict::Look;
 use std::sync::Arc;

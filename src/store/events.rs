@@ -20,6 +20,9 @@ const LIMIT: u64 = 1 << 20;
 /// No line is longer, in bytes, its newline included.
 const LONGEST: usize = 8 << 10;
 
+/// Within the first so many bytes of a line its kind is told.
+const KIND_WITHIN: usize = 80;
+
 /// What kind of thing happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -76,12 +79,30 @@ pub fn append(dir: &Dir, event: &Event) -> Result<()> {
 /// The last `count` events, oldest first, over a rotation too. Lines that do not read are passed over: a
 /// power cut may have left half of one.
 pub fn recent(dir: &Dir, count: usize) -> Vec<Event> {
+    recent_lines(dir, count, |_| true)
+}
+
+/// The last `count` events of one kind, oldest first. Lines of other kinds are not even read: there are many.
+pub fn recent_of(dir: &Dir, kind: Kind, count: usize) -> Vec<Event> {
+    let Ok(word) = serde_json::to_string(&kind) else { return Vec::new() };
+    let key = format!("\"kind\":{word}");
+    // The kind stands at the beginning, after the time; text further on may say anything.
+    let begins = |line: &[u8]| line.iter().take(KIND_WITHIN).copied().collect::<Vec<u8>>();
+    let mut events = recent_lines(dir, count, |line| {
+        begins(line).windows(key.len()).any(|part| part == key.as_bytes())
+    });
+    events.retain(|event| event.kind == kind);
+    events
+}
+
+fn recent_lines(dir: &Dir, count: usize, wanted: impl Fn(&[u8]) -> bool) -> Vec<Event> {
     let path = dir.events_file();
     let mut newest_first = Vec::new();
     for path in [path.clone(), rotated(&path)] {
         if newest_first.len() < count {
             let text = tail(&path).unwrap_or_default();
             let lines = text.rsplit(|byte| *byte == b'\n');
+            let lines = lines.filter(|line| wanted(line));
             let events = lines.filter_map(|line| serde_json::from_slice(line).ok());
             newest_first.extend(events.take(count - newest_first.len()));
         }
@@ -265,6 +286,21 @@ mod tests {
             append(&dir, &event("after")).unwrap();
             assert_eq!(texts(&recent(&dir, 9)), ["before", "after"], "{half:?}");
         }
+    }
+
+    #[test]
+    fn events_of_one_kind_are_found_among_others() {
+        let (_temp, dir) = dir();
+        for n in 0..40 {
+            let kind = if n % 10 == 0 { Kind::Ping } else { Kind::Flip };
+            // What a line says must not be taken for what it is.
+            let text = format!("{n} \"kind\":\"ping\"");
+            append(&dir, &Event { kind, text, ..event("") }).unwrap();
+        }
+        let found: Vec<_> =
+            recent_of(&dir, Kind::Ping, 3).into_iter().map(|event| event.text).collect();
+        assert_eq!(found.len(), 3);
+        assert!(found[0].starts_with("10 ") && found[2].starts_with("30 "), "{found:?}");
     }
 
     #[test]

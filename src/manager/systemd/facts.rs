@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::model::fields::parse_duration;
 use crate::model::text::one_line;
 use crate::model::unit::{Exit, Found, HandsOff, ManagerKind, UnitFacts, UnitState};
+use crate::model::units::parse_duration;
 
 /// What is asked for; `org.freedesktop.systemd1(5)` says what each means.
 pub(crate) const PROPERTIES: &str = "Id,Names,LoadState,LoadError,ActiveState,SubState,UnitFileState,Result,\
