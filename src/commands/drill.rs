@@ -2,7 +2,6 @@
 //! own. Touches nothing that it did not make, and takes all of it away again.
 
 use std::fs;
-use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
@@ -12,7 +11,6 @@ use anyhow::{Context, Result, anyhow, bail};
 use jiff::tz::TimeZone;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::cli::DrillService;
 use crate::commands::heal::{self, Cycled};
 use crate::commands::setup::{Configured, Setup};
 use crate::config::{self, Source};
@@ -27,7 +25,7 @@ use crate::report::screen::Paint;
 use crate::report::text::{WIDTH, wrap};
 use crate::store::Dir;
 use crate::sys::clock::{self, Deadline, Stopwatch};
-use crate::sys::exec::{self, Command};
+use crate::sys::exec::Command;
 
 /// The service ends by itself after this long, should the drill not live to stop it.
 const LIFETIME: &str = "5m";
@@ -374,47 +372,4 @@ fn healed(cycled: &Cycled) -> Result<&Attempt> {
     let mut attempts = cycled.shown.iter().flat_map(|shown| &shown.attempts);
     let healed = attempts.rfind(|attempt| attempt.outcome == Some(Came::Healed));
     healed.ok_or_else(|| anyhow!("it was not healed: {}", reason(cycled)))
-}
-
-/// The sacrificial service itself: listens, answers every request, and ends by itself in the end.
-pub(super) fn serve(args: &DrillService) -> Result<Outcome> {
-    if args.detach {
-        let exe = std::env::current_exe().context("cannot find the program's own file")?;
-        let service = [
-            exe.display().to_string(),
-            "drill-service".into(),
-            "--port".into(),
-            args.port.to_string(),
-            "--pidfile".into(),
-            args.pidfile.display().to_string(),
-            "--lifetime".into(),
-            LIFETIME.into(),
-        ];
-        exec::detach(&service)?;
-        return Ok(Outcome::Ok);
-    }
-    let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, args.port))
-        .with_context(|| format!("cannot listen on 127.0.0.1:{}", args.port))?;
-    let beside = args.pidfile.with_extension("new");
-    fs::write(&beside, format!("{}\n", std::process::id()))
-        .and_then(|()| fs::rename(&beside, &args.pidfile))
-        .with_context(|| format!("cannot write `{}`", args.pidfile.display()))?;
-    let end = Deadline::after(args.lifetime);
-    while exec::readable_within(&listener, end.left()) {
-        if let Ok((stream, _)) = listener.accept() {
-            answer(stream);
-        }
-    }
-    Ok(Outcome::Ok)
-}
-
-fn answer(mut stream: TcpStream) {
-    let limit = Some(Duration::from_secs(1));
-    let mut request = [0; 1024];
-    // Whoever only connects to see whether somebody listens gets no answer and wants none.
-    let asked = stream.set_read_timeout(limit).and_then(|()| stream.read(&mut request));
-    if matches!(asked, Ok(count) if count > 0) {
-        let _ = stream
-            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nup\n");
-    }
 }

@@ -12,6 +12,7 @@ mod keeping;
 mod memory;
 mod ping;
 mod posting;
+mod sacrifice;
 mod setup;
 mod shown;
 mod stale;
@@ -35,6 +36,6 @@ pub fn run(cli: Cli, now: Now) -> Result<Outcome> {
         Command::Ping(Later(args)) => ping::run(&setup, &args),
         Command::Stale(Later(args)) => stale::run(&setup, &args),
         Command::Status(Later(args)) => status::run(&setup, &args),
-        Command::DrillService(Later(args)) => drill::serve(&args),
+        Command::DrillService(Later(args)) => sacrifice::serve(&args),
     }
 }
