@@ -15,7 +15,6 @@ use crate::commands::shown;
 use crate::commands::telling;
 use crate::config;
 use crate::manager::Reach;
-use crate::model::place::Problem;
 use crate::model::policy::Policy;
 use crate::model::state::Status;
 use crate::model::story::Change;
@@ -98,9 +97,8 @@ fn services(setup: &Setup, args: &Check, configured: &Configured) -> Result<Outc
             memory.state.services.get(&sight.service.name).and_then(|state| state.incident.clone());
         let flip = memory.observe(sight, &sight.service.policy);
         stories.extend(telling::closed(&memory, config, sight, before, flip.as_ref()));
-        let incident =
-            memory.state.services.get(&sight.service.name).and_then(|state| state.incident.clone());
         let state = memory.state.services.get(&sight.service.name);
+        let incident = state.and_then(|state| state.incident.clone());
         let held = state.is_some_and(|state| state.held.is_some());
         if let (true, Some(Status::Down), Some(incident)) =
             (args.notify && !held, flip.map(|flip| flip.to), incident)
@@ -123,9 +121,7 @@ fn services(setup: &Setup, args: &Check, configured: &Configured) -> Result<Outc
     telling::mention_config(&mut stories, configured);
     posting::record(&mut memory, config, &stories);
     let complete = services.len() == config.services.len();
-    let broken =
-        configured.broken.as_ref().and_then(|problems| problems.0.first()).map(Problem::headline);
-    let saved = memory.finish("check", config, complete, broken);
+    let saved = memory.finish("check", config, complete, configured.headline());
     memory.release();
     let delivered = if args.notify || !stories.is_empty() {
         posting::deliver(&memory, config, deadline)

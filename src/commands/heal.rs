@@ -16,7 +16,6 @@ use crate::commands::shown;
 use crate::commands::telling;
 use crate::judge::plan::{Action, Why};
 use crate::manager::Reach;
-use crate::model::place::Problem;
 use crate::model::story::Story;
 use crate::model::text::human_duration;
 use crate::outcome::Outcome;
@@ -84,9 +83,7 @@ pub(super) fn cycle(
     stories.extend(telling::config_story(&mut memory, configured));
     telling::mention_config(&mut stories, configured);
     posting::record(&mut memory, config, &stories);
-    let broken =
-        configured.broken.as_ref().and_then(|problems| problems.0.first()).map(Problem::headline);
-    let saved = memory.finish("heal", config, complete, broken);
+    let saved = memory.finish("heal", config, complete, configured.headline());
     memory.release();
     let delivered = posting::deliver(&memory, config, deadline);
     let mut outcome = shown::outcome(&memory.state, &services);

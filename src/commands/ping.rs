@@ -12,7 +12,6 @@ use crate::commands::fresh::{self, Remembered};
 use crate::commands::setup::{Configured, Setup};
 use crate::heartbeat::{self, Heartbeat, Pinged, Signal};
 use crate::judge::severity::{Severity, of_service};
-use crate::model::place::Problem;
 use crate::model::state::Status;
 use crate::model::text::{nearest, one_line};
 use crate::outcome::{Outcome, Refusal};
@@ -144,7 +143,7 @@ fn report(configured: &Configured, remembered: &Remembered, setup: &Setup) -> Bo
             command: cycle.command.clone(),
         }),
         doubt: remembered.doubt().map(|(word, why)| Doubt { word, why }),
-        config_broken: configured.broken.as_ref().and_then(|p| p.0.first()).map(Problem::headline),
+        config_broken: configured.headline(),
         waiting: remembered.dir.as_ref().map_or(0, |dir| outbox::waiting(dir).entries.len()),
     }
 }

@@ -8,7 +8,7 @@ use anyhow::{Result, anyhow};
 
 use crate::cli::{Color, Global};
 use crate::config::{self, Config, GatherError, Source};
-use crate::model::place::Problems;
+use crate::model::place::{Problem, Problems};
 use crate::model::time::Now;
 use crate::outcome::{Outcome, Refusal};
 use crate::report::screen::{Colour, Screen};
@@ -36,6 +36,13 @@ pub(super) struct Configured {
     pub(super) sources: Vec<Source>,
     /// Set when the last good config is used, because the one on disk has these problems.
     pub(super) broken: Option<Problems>,
+}
+
+impl Configured {
+    /// The first problem of the config on disk, in one line, while the last good one is used.
+    pub(super) fn headline(&self) -> Option<String> {
+        self.broken.as_ref().and_then(|problems| problems.0.first()).map(Problem::headline)
+    }
 }
 
 impl Setup {

@@ -113,6 +113,11 @@ fn failed(page: &mut Page, story: &Story) {
     page.header(story, Some(status));
     page.since(story);
     page.blank();
+    still_down(page, story, "MANUAL INTERVENTION REQUIRED");
+}
+
+/// What is told of every service that is not up yet; `steps` heads what a person can type.
+fn still_down(page: &mut Page, story: &Story, steps: &str) {
     if !story.attempts.is_empty() {
         page.head("WHAT WAS TRIED");
         page.numbered(&section::tried(story, page));
@@ -120,7 +125,7 @@ fn failed(page: &mut Page, story: &Story) {
     }
     page.cause(story);
     page.blank();
-    page.manual("MANUAL INTERVENTION REQUIRED", story);
+    page.manual(steps, story);
     page.blank();
     page.next(story);
     page.evidence(story);
@@ -133,18 +138,7 @@ fn down(page: &mut Page, story: &Story) {
     page.header(story, Some("DOWN"));
     page.since(story);
     page.blank();
-    if !story.attempts.is_empty() {
-        page.head("WHAT WAS TRIED");
-        page.numbered(&section::tried(story, page));
-        page.blank();
-    }
-    page.cause(story);
-    page.blank();
-    page.manual("WHAT YOU CAN DO", story);
-    page.blank();
-    page.next(story);
-    page.evidence(story);
-    page.problems(story);
+    still_down(page, story, "WHAT YOU CAN DO");
 }
 
 fn config(page: &mut Page, story: &Story) {
