@@ -11,6 +11,7 @@ use crate::model::incident::{Incident, Outcome};
 use crate::model::policy::Policy;
 use crate::model::story::Change;
 use crate::model::text::human_duration;
+use crate::model::trail::{Left, trails};
 use crate::model::unit::ManagerKind;
 use crate::model::verdict::Verdict;
 use crate::remedy::{self, Patient, Strategy};
@@ -51,7 +52,12 @@ pub(super) enum Verified<'a> {
     /// Up, but nothing was restarted.
     SameInstance(Sight<'a>),
     /// Not proven, and why.
-    Not(String),
+    Not {
+        /// The last look.
+        sight: Sight<'a>,
+        /// What was missing.
+        why: String,
+    },
 }
 
 impl<'a> Healing<'a, '_> {
@@ -145,10 +151,15 @@ impl<'a> Healing<'a, '_> {
         let mut done = Vec::new();
         let mut open: Vec<(Case<'a>, Option<Stopwatch>, Stopwatch)> =
             acted.into_iter().map(|case| (case, None, Stopwatch::start())).collect();
+        // Each look goes on from the one before, as the looks of two runs do.
+        let mut left = Left::by(&self.memory.state);
         while !open.is_empty() {
             let services: Vec<&'a Service> =
                 open.iter().map(|(case, ..)| case.sight.service).collect();
-            let sights = self.eye.once(&services);
+            let sights = self.eye.once(&services, &left);
+            for sight in &sights {
+                left.put(&sight.service.name, &trails(&sight.looks));
+            }
             let late = self.deadline.left() < 2 * TICK;
             let mut still = Vec::new();
             for ((case, up, since), sight) in open.into_iter().zip(sights) {
@@ -165,15 +176,18 @@ impl<'a> Healing<'a, '_> {
                         Some(Verified::Up { sight, stable })
                     }
                     None if since.read() >= policy.verify_for => {
-                        Some(Verified::Not(sight.verdict.reason().to_owned()))
+                        let why = sight.verdict.reason().to_owned();
+                        Some(Verified::Not { sight, why })
                     }
-                    _ if late => Some(Verified::Not(format!(
-                        "the run's deadline came before it was proven: {}",
-                        seen(&sight)
-                    ))),
+                    _ if late => {
+                        let seen = seen(&sight);
+                        let why = format!("the run's deadline came before it was proven: {seen}");
+                        Some(Verified::Not { sight, why })
+                    }
                     // Up and down in turns must end, too.
                     _ if since.read() >= policy.verify_for + 2 * policy.stable_for => {
-                        Some(Verified::Not(format!("did not stay up: {}", seen(&sight))))
+                        let why = format!("did not stay up: {}", seen(&sight));
+                        Some(Verified::Not { sight, why })
                     }
                     _ => None,
                 };
@@ -222,13 +236,14 @@ impl<'a> Healing<'a, '_> {
                 self.observe(&sight, &sight.service.policy);
                 None
             }
-            Verified::Not(mut why) => {
+            Verified::Not { sight, mut why } => {
                 if !case.said.is_empty() {
                     why = format!("{why} ({})", case.said.join("; "));
                 }
                 self.end(&case, Outcome::StillDown(why.clone()));
                 if let Some(state) = self.memory.state.services.get_mut(&case.sight.service.name) {
                     state.verdict = Verdict::Down(why);
+                    state.trails = trails(&sight.looks);
                 }
                 Some(case)
             }

@@ -19,6 +19,7 @@ use crate::model::policy::Policy;
 use crate::model::state::Status;
 use crate::model::story::Change;
 use crate::model::text::{brief_duration, one_line, plural};
+use crate::model::trail::{Before, Left};
 use crate::model::verdict::{Look, Verdict};
 use crate::outcome::{Outcome, Refusal};
 use crate::probe::{Ask, Probe};
@@ -90,7 +91,7 @@ fn services(setup: &Setup, args: &Check, configured: &Configured) -> Result<Outc
     let mut memory =
         Memory::open(setup, &dir, "check", deadline, setup.patience(args.wait), false)?;
     let eye = Eye::new(config, &reach, deadline, &setup.screen);
-    let sights = eye.look(&services);
+    let sights = eye.look(&services, &Left::by(&memory.state));
     let mut stories = Vec::new();
     for sight in &sights {
         let before =
@@ -162,16 +163,18 @@ fn on_the_spot(setup: &Setup, args: &Check, texts: &[String]) -> Result<Outcome>
         tries: probe.tries.unwrap_or(1),
         gap: probe.gap.unwrap_or(policy.gap),
         start_grace: policy.start_grace,
+        before: Before::Nowhere,
         probe: Arc::new(probe),
     });
-    let outcome = looks.iter().map(|look| of(&look.verdict)).fold(Outcome::Ok, Outcome::worst);
+    let outcome = looks.iter().map(of).fold(Outcome::Ok, Outcome::worst);
     if setup.screen.quiet && outcome == Outcome::Ok {
         return Ok(outcome);
     }
-    looks.sort_by_key(|look| match look.verdict {
-        Verdict::Down(_) => 0,
-        Verdict::Unknown(_) => 1,
-        Verdict::Up => 2,
+    looks.sort_by_key(|look| match (&look.verdict, look.warns()) {
+        (Verdict::Down(_), _) => 0,
+        (Verdict::Up, Some(_)) => 1,
+        (Verdict::Unknown(_), _) => 2,
+        (Verdict::Up, None) => 3,
     });
     let text = match args.format {
         Format::Json => format!("{:#}\n", json!({ "host": host::name(), "probes": looks })),
@@ -181,8 +184,9 @@ fn on_the_spot(setup: &Setup, args: &Check, texts: &[String]) -> Result<Outcome>
     Ok(outcome)
 }
 
-fn of(verdict: &Verdict) -> Outcome {
-    match verdict {
+fn of(look: &Look) -> Outcome {
+    match look.verdict {
+        Verdict::Up if look.warns().is_some() => Outcome::Warning,
         Verdict::Up => Outcome::Ok,
         Verdict::Down(_) => Outcome::Critical,
         Verdict::Unknown(_) => Outcome::Unknown,
@@ -190,13 +194,16 @@ fn of(verdict: &Verdict) -> Outcome {
 }
 
 fn row(look: &Look) -> Row {
-    let (word, paint) = match look.verdict {
-        Verdict::Up => ("up".to_owned(), Paint::Good),
-        Verdict::Down(_) => ("DOWN".to_owned(), Paint::Bad),
-        Verdict::Unknown(_) => ("UNKNOWN".to_owned(), Paint::Warn),
+    let (word, paint) = match of(look) {
+        Outcome::Ok => (look.word().to_owned(), Paint::Good),
+        Outcome::Critical => (look.word().to_uppercase(), Paint::Bad),
+        _ => (look.word().to_uppercase(), Paint::Warn),
     };
-    let said = if look.verdict.is_up() { &look.detail } else { look.verdict.reason() };
+    let said = if look.reason().is_empty() { &look.detail } else { look.reason() };
     let took = brief_duration(look.took);
     let detail = if said.is_empty() { took } else { format!("{} ({took})", one_line(said, 400)) };
-    Row { word, paint, name: one_line(&look.probe, 80), details: vec![detail] }
+    let hint = look.hint.as_ref().filter(|_| of(look) != Outcome::Ok);
+    let hint = hint.map(|hint| format!("hint: {hint}"));
+    let details = std::iter::once(detail).chain(hint).collect();
+    Row { word, paint, name: one_line(&look.probe, 80), details }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::config::{Config, Service};
 use crate::manager::{self, Reach, Settled};
+use crate::model::trail::Left;
 use crate::model::unit::{Found, ManagerKind, UnitFacts, UnitName};
 use crate::model::verdict::{Look, Verdict};
 use crate::probe::{self, Ask, Bounds, Probe, Seen};
@@ -53,9 +54,10 @@ impl<'a> Eye<'a> {
         Self { reach, jobs: config.jobs, deadline, screen }
     }
 
-    /// Looks at all of them; who is not up is looked at again, as often as its policy's `tries` says.
-    pub(super) fn look<'c>(&self, services: &[&'c Service]) -> Vec<Sight<'c>> {
-        let mut sights = self.once(services);
+    /// Looks at all of them; who is not up is looked at again, as often as its policy's `tries` says. Each look
+    /// goes on from what was `left` before the first: what it leaves itself is for the next run.
+    pub(super) fn look<'c>(&self, services: &[&'c Service], left: &Left) -> Vec<Sight<'c>> {
+        let mut sights = self.once(services, left);
         for round in 1.. {
             let doubted: Vec<usize> = (0..sights.len())
                 .filter(|&i| !sights[i].verdict.is_up() && sights[i].service.policy.tries > round)
@@ -64,7 +66,7 @@ impl<'a> Eye<'a> {
             let Some(gap) = gap.filter(|gap| *gap < self.deadline.left()) else { break };
             clock::pause(gap);
             let again: Vec<&'c Service> = doubted.iter().map(|&i| sights[i].service).collect();
-            for (index, sight) in doubted.into_iter().zip(self.once(&again)) {
+            for (index, sight) in doubted.into_iter().zip(self.once(&again, left)) {
                 sights[index] = sight;
             }
         }
@@ -72,7 +74,7 @@ impl<'a> Eye<'a> {
     }
 
     /// Looks at all of them once.
-    pub(super) fn once<'c>(&self, services: &[&'c Service]) -> Vec<Sight<'c>> {
+    pub(super) fn once<'c>(&self, services: &[&'c Service], left: &Left) -> Vec<Sight<'c>> {
         let units = self.units(services);
         let settled: Vec<Settled> = services
             .iter()
@@ -83,7 +85,7 @@ impl<'a> Eye<'a> {
         for (service, settled) in services.iter().zip(&settled) {
             let probes = probes_of(service, settled);
             counts.push(probes.len());
-            asks.extend(probes.into_iter().map(|probe| ask(probe, service)));
+            asks.extend(probes.into_iter().map(|probe| ask(probe, service, left)));
         }
         let looks = self.ask(asks, units);
         let mut looks = looks.into_iter();
@@ -150,13 +152,14 @@ fn probes_of(service: &Service, settled: &Settled) -> Vec<Probe> {
     probes
 }
 
-fn ask(probe: Probe, service: &Service) -> Ask {
+fn ask(probe: Probe, service: &Service, left: &Left) -> Ask {
     Ask {
         timeout: probe.timeout.unwrap_or(service.policy.timeout),
         // Doubted services are looked at again as a whole; a probe's own `tries` come on top.
         tries: probe.tries.unwrap_or(1),
         gap: probe.gap.unwrap_or(service.policy.gap),
         start_grace: service.policy.start_grace,
+        before: left.of(&service.name, &probe.text),
         probe: Arc::new(probe),
     }
 }

@@ -18,6 +18,7 @@ use crate::judge::plan::{Action, Why};
 use crate::manager::Reach;
 use crate::model::story::Story;
 use crate::model::text::human_duration;
+use crate::model::trail::Left;
 use crate::outcome::Outcome;
 use crate::report::services::Shown;
 use crate::store::Dir;
@@ -68,7 +69,7 @@ pub(super) fn cycle(
     let reach = Reach::here(config.supervisord.clone());
     let mut memory = Memory::open(setup, dir, "heal", deadline, setup.patience(wait), false)?;
     let eye = Eye::new(config, &reach, deadline, &setup.screen);
-    let sights = eye.look(&services);
+    let sights = eye.look(&services, &Left::by(&memory.state));
     let complete = services.len() == config.services.len();
     let mut healing = Healing::new(config, &mut memory, &eye, deadline);
     for sight in &sights {
@@ -116,7 +117,7 @@ fn preview(setup: &Setup, args: &Heal, configured: &Configured, dir: &Dir) -> Re
     let mut memory =
         Memory::open(setup, dir, "heal --dry-run", deadline, setup.patience(args.wait), true)?;
     let eye = Eye::new(config, &reach, deadline, &setup.screen);
-    let sights = eye.look(&services);
+    let sights = eye.look(&services, &Left::by(&memory.state));
     let mut healing = Healing::new(config, &mut memory, &eye, deadline);
     for sight in &sights {
         healing.observe(sight, &sight.service.policy);

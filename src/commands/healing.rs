@@ -17,6 +17,7 @@ use crate::model::policy::Policy;
 use crate::model::state::Status;
 use crate::model::story::{Change, Story};
 use crate::model::text::human_duration;
+use crate::model::trail::Left;
 use crate::model::unit::{Found, ManagerKind};
 use crate::sys::clock::{Deadline, Stopwatch};
 
@@ -73,7 +74,7 @@ impl<'a, 'm> Healing<'a, 'm> {
             s.verdict.is_down() && s.service.needs.iter().any(|need| self.healed.contains(need))
         });
         let services: Vec<&'a Service> = again.iter().map(|sight| sight.service).collect();
-        for sight in self.eye.look(&services) {
+        for sight in self.eye.look(&services, &Left::by(&self.memory.state)) {
             if sight.verdict.is_up() {
                 self.observe(&sight, &sight.service.policy.clone());
             }

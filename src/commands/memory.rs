@@ -13,6 +13,7 @@ use crate::model::policy::Policy;
 use crate::model::state::{Cycle, Flip, State, Status};
 use crate::model::text::human_duration;
 use crate::model::time::Now;
+use crate::model::trail::trails;
 use crate::outcome::{Outcome, Refusal};
 use crate::store::Dir;
 use crate::store::events::{self, Event, Kind};
@@ -101,6 +102,7 @@ impl<'a> Memory<'a> {
             state.exe =
                 sight.facts().and_then(|facts| facts.main_pid).and_then(process::exe).or(state.exe);
         }
+        state.trails = trails(&sight.looks);
         let window = policy.maintenance.iter().find(|window| window.contains(now.wall));
         state.held = window.map(|window| format!("maintenance ({window})"));
         if sight.verdict.is_up() {

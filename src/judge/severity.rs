@@ -64,7 +64,9 @@ pub fn of_service(state: Option<&ServiceState>, critical: bool) -> Severity {
         }
     };
     let seen = match state.verdict {
-        Verdict::Up if state.flapping => Severity::Warning,
+        Verdict::Up if state.flapping || state.looks.iter().any(|look| look.warns().is_some()) => {
+            Severity::Warning
+        }
         Verdict::Up => Severity::Ok,
         Verdict::Down(_) => Severity::Warning,
         Verdict::Unknown(_) => Severity::Unknown,
@@ -79,6 +81,7 @@ mod tests {
     use crate::judge::settle::settle;
     use crate::judge::support::{cycles, now};
     use crate::model::policy::Policy;
+    use crate::model::verdict::Look;
 
     #[test]
     fn every_state_has_its_row() {
@@ -118,6 +121,18 @@ mod tests {
             assert_eq!(got, [severe, standard, held], "{verdicts} {action:?}");
         }
         assert_eq!(of_service(None, true), Unknown);
+    }
+
+    #[test]
+    fn one_that_is_up_with_a_warning_is_a_warning_and_no_outage() {
+        let (mut state, _) = cycles("u", &Policy::default());
+        let look = Look::new("disk:/", Verdict::Up, "", std::time::Duration::ZERO);
+        state.looks = vec![Look { warning: Some("nearly full".into()), ..look }];
+        assert_eq!(of_service(Some(&state), true), Severity::Warning);
+        assert_eq!((state.status, state.warnings().as_str()), (Status::Up, "nearly full"));
+        state.verdict = Verdict::Unknown("?".into());
+        assert_eq!(of_service(Some(&state), true), Severity::Unknown);
+        assert_eq!(state.warnings(), "");
     }
 
     #[test]

@@ -410,7 +410,8 @@ impl<'p> Fields<'p> {
         self.wrong(&place, message.into(), hint);
     }
 
-    fn wrong(&mut self, place: &Place, message: String, hint: Option<String>) {
+    /// A problem with a value that was found at `place`.
+    pub fn wrong(&mut self, place: &Place, message: String, hint: Option<String>) {
         match hint {
             Some(hint) => self.problems.at_with_hint(place, message, hint),
             None => self.problems.at(place, message),

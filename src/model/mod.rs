@@ -4,14 +4,17 @@
 pub mod fields;
 pub mod incident;
 pub mod letter;
+pub mod measure;
 pub mod node;
 pub mod place;
 pub mod policy;
+pub mod range;
 pub mod secret;
 pub mod state;
 pub mod story;
 pub mod text;
 pub mod time;
+pub mod trail;
 pub mod unit;
 pub mod units;
 pub mod verdict;

@@ -8,13 +8,14 @@ use serde_json::{Map, Value};
 
 use crate::model::incident::{Attempt, Incident, PastIncident};
 use crate::model::time::Stamp;
+use crate::model::trail::Trails;
 use crate::model::verdict::{Look, Verdict};
 
 /// The version of the state file's form that this program writes.
 pub const VERSION: u32 = 1;
 
 /// The whole file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct State {
     /// See [`VERSION`].
     pub version: u32,
@@ -103,7 +104,7 @@ impl Status {
 }
 
 /// One service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServiceState {
     /// See [`Status`].
     pub status: Status,
@@ -154,6 +155,9 @@ pub struct ServiceState {
     /// Up and down in turns so often that healing has stopped (`flapping`).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub flapping: bool,
+    /// What its probes left for their next look.
+    #[serde(default, skip_serializing_if = "Trails::is_empty")]
+    pub trails: Trails,
     /// Keys of a newer version, kept as they are.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
@@ -183,8 +187,22 @@ impl ServiceState {
             exe: None,
             recent: String::new(),
             flapping: false,
+            trails: Trails::new(),
             rest: Map::new(),
         }
+    }
+
+    /// Why it is degraded although it is up, each reason once; empty when it is not.
+    pub fn warnings(&self) -> String {
+        let mut reasons: Vec<&str> = Vec::new();
+        if self.verdict.is_up() {
+            for reason in self.looks.iter().filter_map(Look::warns) {
+                if !reasons.contains(&reason) {
+                    reasons.push(reason);
+                }
+            }
+        }
+        reasons.join("; ")
     }
 }
 

@@ -52,7 +52,7 @@ pub struct Evidence {
 }
 
 /// One change of one incident, ready to be told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Story {
     /// What changed.
     pub change: Change,

@@ -1,8 +1,12 @@
 //! What one look concluded. Never what to do about it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use crate::model::measure::Measure;
+use crate::model::trail::Trail;
 
 /// What a probe, or all probes of a service together, concluded, once.
 ///
@@ -81,7 +85,7 @@ impl Verdict {
 }
 
 /// One probe's answer: the verdict and what was measured on the way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Look {
     /// The probe, in its short form, secrets left out.
     pub probe: String,
@@ -91,9 +95,57 @@ pub struct Look {
     /// What was seen, also when up: `200 OK`, `listening: nginx (pid 812)`. One line.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
+    /// Why it is degraded although it is up: a limit that only warns was passed. Never a ground for healing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
+    /// What a person can type to see more, or to put it right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// The numbers that were measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub measures: Vec<Measure>,
     /// How long the look took, retries left out.
     #[serde(with = "millis")]
     pub took: Duration,
+    /// What it leaves for its next look; kept apart in the state, and never shown.
+    #[serde(skip)]
+    pub trail: Arc<Trail>,
+}
+
+impl Look {
+    /// One with nothing but a verdict and a detail.
+    pub fn new(
+        probe: impl Into<String>,
+        verdict: Verdict,
+        detail: impl Into<String>,
+        took: Duration,
+    ) -> Self {
+        Self {
+            probe: probe.into(),
+            verdict,
+            detail: detail.into(),
+            warning: None,
+            hint: None,
+            measures: Vec::new(),
+            took,
+            trail: Arc::default(),
+        }
+    }
+
+    /// `up`, `degraded`, `down` or `unknown`.
+    pub fn word(&self) -> &'static str {
+        if self.warns().is_some() { "degraded" } else { self.verdict.word() }
+    }
+
+    /// Why it is degraded; what is not up is worse than that.
+    pub fn warns(&self) -> Option<&str> {
+        self.warning.as_deref().filter(|_| self.verdict.is_up())
+    }
+
+    /// Why it is not up, or degraded; empty when all is well.
+    pub fn reason(&self) -> &str {
+        self.warns().unwrap_or_else(|| self.verdict.reason())
+    }
 }
 
 /// Durations as whole milliseconds, the unit of every `*_ms` and `took` key in state and output.

@@ -1,65 +1,74 @@
 //! `load:?per_core=2`: the host is not overloaded, by its one-minute load average. Says nothing of why it is.
 
 use crate::model::fields::Fields;
-use crate::probe::Answer;
+use crate::model::measure::{Measure, Unit};
+use crate::model::range::Range;
+use crate::model::trail::Before;
+use crate::probe::limits::{Limits, MAIN, keys};
 use crate::probe::memory::nothing;
+use crate::probe::{Answer, At};
 use crate::sys::host;
 
 /// How high the load may be.
 #[derive(Debug, Clone)]
 pub struct Load {
-    per_core: Option<f64>,
-    max: Option<f64>,
+    each: Limits,
+    all: Limits,
 }
 
 impl Load {
-    /// No target. Keys: `per_core` (the load divided by the processors; 4 unless `max` is given), `max` (the
-    /// load itself).
+    /// No target. Keys: `per_core` (the load divided by the processors; at most 4 unless anything is given),
+    /// `warn`, `crit`, `clear_below` (the load itself), `max` (the same as `crit`).
     pub(super) fn read(target: &str, fields: &mut Fields<'_>) -> Option<Self> {
-        let (per_core, max) = (fields.number("per_core"), fields.number("max"));
-        let per_core = if per_core.is_none() && max.is_none() { Some(4.0) } else { per_core };
-        nothing("load", target, fields).then_some(Self { per_core, max })
+        let each = Limits::read(&keys!("per_core"), Unit::Plain, fields);
+        let max = fields.number("max").map(|max| Range::at_most(max, Unit::Plain));
+        let all = Limits::read(&MAIN, Unit::Plain, fields).with_crit(max);
+        let each = if all.any() { each } else { each.or_crit(Range::at_most(4.0, Unit::Plain)) };
+        nothing("load", target, fields).then_some(Self { each, all })
     }
 
-    pub(super) fn look(&self) -> Answer {
+    pub(super) fn look(&self, at: &At<'_>) -> Answer {
         match host::load() {
-            Ok([load, ..]) => self.judge(load, host::cpus()),
+            Ok([load, ..]) => self.judge(load, host::cpus(), at.before),
             Err(why) => Answer::unknown(why),
         }
     }
 
-    fn judge(&self, load: f64, cpus: usize) -> Answer {
+    fn judge(&self, load: f64, cpus: usize, before: &Before) -> Answer {
         #[expect(clippy::cast_precision_loss, reason = "no host has 2^52 processors")]
         let each = load / cpus as f64;
-        let seen = format!("load {load:.2}, {each:.2} per core");
-        let over = match (self.max, self.per_core) {
-            (Some(max), _) if load > max => Some(format!("more than {max}")),
-            (_, Some(most)) if each > most => Some(format!("more than {most} per core")),
-            _ => None,
-        };
-        match over {
-            Some(over) => Answer::down(format!("{seen}, {over}")),
-            None => Answer::up(""),
-        }
-        .saying(seen)
+        let number =
+            |label, value| Measure::new(label, value, Unit::Plain).between(Some(0.0), None);
+        let answer = Answer::up(format!("load {load:.2}, {each:.2} per core"));
+        let answer =
+            self.all.hold(answer, number("load1", load), &format!("load {load:.2}"), before);
+        let said = format!("load {each:.2} per core");
+        let answer = self.each.hold(answer, number("per_core", each), &said, before);
+        answer.hinting("see what runs: `ps -eo pcpu,pid,user,args --sort=-pcpu | head`")
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::probe::tests::look;
+    use crate::probe::Kind;
+    use crate::probe::tests::{look, probe};
 
     #[test]
     fn load_is_held_to_its_limits() {
-        for (per_core, max, reason) in [
-            (Some(2.0), None, "load 9.00, 2.25 per core, more than 2 per core"),
-            (Some(2.25), None, ""),
-            (None, Some(8.5), "load 9.00, 2.25 per core, more than 8.5"),
-            (Some(9.0), Some(9.0), ""),
+        for (keys, reason) in [
+            ("per_core=2", "load 2.25 per core, more than 2"),
+            ("per_core=2.25", ""),
+            ("", ""),
+            ("max=8.5", "load 9.00, more than 8.5"),
+            ("crit=8", "load 9.00, more than 8"),
+            ("per_core=9&max=9", ""),
         ] {
-            let answer = Load { per_core, max }.judge(9.0, 4);
-            assert_eq!(answer.verdict.reason(), reason, "{per_core:?} {max:?}");
+            let Kind::Load(load) = probe(&format!("load:?{keys}")).kind else { unreachable!() };
+            let answer = load.judge(9.0, 4, &Before::Nowhere);
+            assert_eq!(answer.verdict.reason(), reason, "{keys}");
+            assert_eq!(answer.detail, "load 9.00, 2.25 per core");
+            assert_eq!(answer.measures.len(), 2);
         }
         let seen = look("load:?max=1000000");
         assert!(seen.verdict.is_up() && seen.detail.starts_with("load "), "{seen:?}");

@@ -6,11 +6,11 @@ mod disk;
 mod file;
 mod http;
 mod inodes;
+mod limits;
 mod load;
 mod memory;
 mod port;
 mod process;
-mod range;
 mod seen;
 mod side_by_side;
 mod tcp;
@@ -19,7 +19,9 @@ mod unit;
 use std::time::Duration;
 
 use crate::model::fields::Fields;
+use crate::model::measure::Measure;
 use crate::model::text::nearest;
+use crate::model::trail::{Before, Trail};
 use crate::model::unit::{ManagerKind, UnitName};
 use crate::model::verdict::Verdict;
 use crate::sys::clock::Deadline;
@@ -193,7 +195,7 @@ impl Kind {
             Self::Disk(disk) => disk.look(at),
             Self::Inodes(inodes) => inodes.look(at),
             Self::Memory(memory) => memory.look(),
-            Self::Load(load) => load.look(),
+            Self::Load(load) => load.look(at),
         }
     }
 }
@@ -208,32 +210,79 @@ struct At<'a> {
     start_grace: Duration,
     /// A second try in the same run: what was read for all must be read anew.
     again: bool,
+    /// What this very probe left in the run before.
+    before: &'a Before,
     /// What all looks share.
     seen: &'a Seen,
 }
 
 /// What one look came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 struct Answer {
     verdict: Verdict,
     detail: String,
+    warning: Option<String>,
+    hint: Option<String>,
+    measures: Vec<Measure>,
+    /// For the next look; with none, what there was before stays.
+    trail: Option<Trail>,
 }
 
 impl Answer {
+    fn new(verdict: Verdict, detail: String) -> Self {
+        Self { verdict, detail, warning: None, hint: None, measures: Vec::new(), trail: None }
+    }
+
     fn up(detail: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Up, detail: detail.into() }
+        Self::new(Verdict::Up, detail.into())
     }
 
     fn down(reason: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Down(reason.into()), detail: String::new() }
+        Self::new(Verdict::Down(reason.into()), String::new())
     }
 
     fn unknown(reason: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Unknown(reason.into()), detail: String::new() }
+        Self::new(Verdict::Unknown(reason.into()), String::new())
     }
 
     fn saying(mut self, detail: impl Into<String>) -> Self {
         self.detail = detail.into();
+        self
+    }
+
+    /// Down for this reason, too.
+    fn failing(mut self, reason: impl Into<String>) -> Self {
+        self.verdict = match self.verdict {
+            Verdict::Down(first) => Verdict::Down(format!("{first}; {}", reason.into())),
+            Verdict::Up | Verdict::Unknown(_) => Verdict::Down(reason.into()),
+        };
+        self
+    }
+
+    /// Degraded for this reason, too, if it is up.
+    fn warning(mut self, reason: impl Into<String>) -> Self {
+        let reason = reason.into();
+        self.warning = Some(match self.warning {
+            Some(first) => format!("{first}; {reason}"),
+            None => reason,
+        });
+        self
+    }
+
+    /// With what a person can type; the first hint stays.
+    fn hinting(mut self, hint: impl Into<String>) -> Self {
+        self.hint.get_or_insert_with(|| hint.into());
+        self
+    }
+
+    fn measuring(mut self, measure: Measure) -> Self {
+        self.measures.push(measure);
+        self
+    }
+
+    /// Leaves `value` under `name` for the next look.
+    fn leaving(mut self, name: &str, value: serde_json::Value) -> Self {
+        self.trail.get_or_insert_default().insert(name.to_owned(), value);
         self
     }
 }

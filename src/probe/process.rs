@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::fields::Fields;
+use crate::model::measure::Unit;
+use crate::model::range::Range;
 use crate::model::text::plural;
-use crate::probe::range::Range;
 use crate::probe::{Answer, At};
 use crate::sys::clock;
 use crate::sys::files::{self, Kind, Missed};
@@ -36,14 +37,15 @@ impl Process {
         let exe = fields.path("exe");
         let user = fields.word("user");
         let pidfile = fields.path("pidfile");
-        let count = fields.parsed("count", "a range such as `1:`", Range::parse);
+        let count = fields.parsed("count", "a range such as `1:`", read_count);
         let name = Some(target.trim().to_owned()).filter(|name| !name.is_empty());
         if name.is_none() && exe.is_none() && pidfile.is_none() {
             let hint = "write `process:nginx`, or give `exe` or `pidfile`";
             fields.problem("target", "no process is named", Some(hint.into()));
             return None;
         }
-        Some(Self { name, exe, user, count: count.unwrap_or_else(Range::at_least_one), pidfile })
+        let count = count.unwrap_or_else(|| Range::at_least(1.0, Unit::Plain));
+        Some(Self { name, exe, user, count, pidfile })
     }
 
     pub(super) fn look(&self, at: &At<'_>) -> Answer {
@@ -64,8 +66,10 @@ impl Process {
                 Fit::Yes => pids.push(process.pid),
             }
         }
-        let count = u64::try_from(pids.len()).unwrap_or(u64::MAX);
-        if self.count.holds(count) && !unsure {
+        let count = pids.len();
+        #[expect(clippy::cast_precision_loss, reason = "no host has 2^52 processes")]
+        let right = self.count.holds(count as f64);
+        if right && !unsure {
             pids.sort_unstable();
             return Answer::up(shown(&pids));
         }
@@ -152,6 +156,18 @@ impl Process {
         let user = self.user.as_ref().map(|user| format!(" of user {user}")).unwrap_or_default();
         format!("process `{}`{user}", called.unwrap_or_default())
     }
+}
+
+/// A bare number means "from 0 to it" to monitoring plugins and "exactly" to most people, so it is refused with
+/// both spelled out.
+fn read_count(text: &str) -> Result<Range, String> {
+    if let Ok(count) = text.trim().parse::<u64>() {
+        return Err(format!(
+            "`{text}` can be read in two ways: write `{count}:{count}` for exactly {count}, or \
+             `0:{count}` for at most {count}"
+        ));
+    }
+    Range::parse(text, Unit::Plain)
 }
 
 /// Whether a process is one of those meant.

@@ -8,6 +8,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
 use crate::model::text::human_duration;
+use crate::model::trail::Before;
 use crate::model::verdict::Look;
 use crate::probe::{Answer, At, Probe, Seen};
 use crate::sys::clock::{Deadline, Stopwatch};
@@ -37,6 +38,8 @@ pub struct Ask {
     pub gap: Duration,
     /// How long a unit may be on its way up before that counts as down.
     pub start_grace: Duration,
+    /// What it left the last time.
+    pub before: Before,
 }
 
 /// Looks with all of them. The looks come back in the order of `asks`; `progress` hears of each as it comes,
@@ -50,12 +53,14 @@ pub fn look_all(
     let deadline = bounds.deadline;
     let jobs = asks.into_iter().map(|ask| {
         let (probe, seen) = (ask.probe.clone(), Arc::clone(seen));
+        let before = ask.before.clone();
         let work = move |again| {
             let at = At {
                 limit: ask.timeout,
                 deadline,
                 start_grace: ask.start_grace,
                 again,
+                before: &before,
                 seen: &seen,
             };
             probe.kind.look(&at)
@@ -69,6 +74,7 @@ pub fn look_all(
             tries: if waits { ask.tries.max(1) } else { 1 },
             gap: ask.gap,
             threaded: waits,
+            before: ask.before,
         }
     });
     Round::new(jobs.collect(), bounds, progress).run()
@@ -83,6 +89,7 @@ struct Job {
     tries: u32,
     gap: Duration,
     threaded: bool,
+    before: Before,
 }
 
 /// A look that goes on in its thread.
@@ -231,8 +238,18 @@ impl<'a> Round<'a> {
     }
 
     fn finish(&mut self, index: usize, answer: Answer, took: Duration) {
-        let probe = self.jobs[index].text.clone();
-        let look = Look { probe, verdict: answer.verdict, detail: answer.detail, took };
+        let job = &self.jobs[index];
+        let trail = answer.trail.map_or_else(|| job.before.kept(), Arc::new);
+        let look = Look {
+            probe: job.text.clone(),
+            verdict: answer.verdict,
+            detail: answer.detail,
+            warning: answer.warning,
+            hint: answer.hint,
+            measures: answer.measures,
+            took,
+            trail,
+        };
         (self.progress)(index, &look);
         self.looks[index] = Some(look);
     }
@@ -270,7 +287,15 @@ mod tests {
         work: impl Fn(bool) -> Answer + Send + Sync + 'static,
     ) -> Job {
         let (text, gap) = ("test".to_owned(), Duration::from_millis(1));
-        Job { text, work: Arc::new(work), timeout, tries, gap, threaded: true }
+        Job {
+            text,
+            work: Arc::new(work),
+            timeout,
+            tries,
+            gap,
+            threaded: true,
+            before: Before::Nowhere,
+        }
     }
 
     fn round(jobs: Vec<Job>, at_once: usize, deadline: Duration) -> (Vec<Look>, Vec<usize>) {
@@ -379,6 +404,20 @@ mod tests {
         );
         assert!(looks[0].verdict.is_down() && !looks[1].verdict.is_down());
         drop(hold);
+    }
+
+    #[test]
+    fn a_look_that_leaves_nothing_keeps_what_was_left_before() {
+        let trail = |n: u32| Arc::new(crate::model::trail::Trail::from([("n".into(), n.into())]));
+        let with =
+            |work: fn(bool) -> Answer| Job { before: Before::Kept(trail(1)), ..job(1, LONG, work) };
+        let jobs = vec![
+            with(|_| Answer::unknown("nothing seen")),
+            with(|_| Answer::up("").leaving("n", 2.into())),
+            Job { before: Before::Nowhere, ..with(|_| Answer::up("")) },
+        ];
+        let trails: Vec<_> = round(jobs, 4, LONG).0.into_iter().map(|look| look.trail).collect();
+        assert_eq!(trails, [trail(1), trail(2), Arc::default()]);
     }
 
     #[test]

@@ -43,6 +43,7 @@ pub(super) fn look_within(text: &str, seen: Seen, limit: Duration) -> Look {
         tries: 1,
         gap: Duration::ZERO,
         start_grace: Duration::from_secs(90),
+        before: Before::Nowhere,
     };
     let bounds = Bounds { jobs: 4, deadline: Deadline::after(Duration::from_secs(60)) };
     look_all(vec![ask], &Arc::new(seen), &bounds, &mut |_, _| {}).remove(0)

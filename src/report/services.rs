@@ -16,7 +16,8 @@ use crate::report::text::Row;
 pub struct Shown {
     /// Its name.
     pub name: String,
-    /// `failed`, `down`, `unknown`, `blocked`, `held`, `suspect`, `new`, `healed` or `up`.
+    /// `failed`, `down`, `unknown`, `blocked`, `held`, `suspect`, `degraded`, `new`,
+    /// `healed` or `up`.
     pub status: &'static str,
     /// Whether its outage is critical.
     pub critical: bool,
@@ -26,7 +27,7 @@ pub struct Shown {
     pub for_seconds: u64,
     /// When it was last looked at.
     pub looked: jiff::Timestamp,
-    /// Why it is not up; empty when it is.
+    /// Why it is not up, or degraded; empty when all is well.
     pub reason: String,
     /// The dependency it waits for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,7 +67,10 @@ impl Shown {
             since: state.since.wall,
             for_seconds: now.elapsed(&state.since).as_secs(),
             looked: state.looked.wall,
-            reason: state.verdict.reason().to_owned(),
+            reason: match state.verdict.reason() {
+                "" => state.warnings(),
+                reason => reason.to_owned(),
+            },
             blocked_by: state.blocked_by.clone(),
             left_alone: state.left_alone.clone(),
             held: state.held.clone(),
@@ -91,9 +95,10 @@ impl Shown {
             "unknown" => 2,
             "blocked" | "held" => 3,
             "suspect" => 4,
-            "new" => 5,
-            "healed" => 6,
-            _ => 7,
+            "degraded" => 5,
+            "new" => 6,
+            "healed" => 7,
+            _ => 8,
         };
         (rank + u8::from(!self.critical) * u8::from(rank < 2) * 3, &self.name)
     }
@@ -134,7 +139,7 @@ impl Shown {
             details.push(format!("left alone: {}", one_line(why, 400)));
         }
         if verbose {
-            details.extend(self.probes.iter().map(probe_line));
+            details.extend(self.probes.iter().flat_map(probe_lines));
             details.extend(self.attempts.iter().map(attempt_line));
         }
         // A probe that is up may have nothing to add.
@@ -178,14 +183,18 @@ fn word(state: &ServiceState, healed: bool) -> &'static str {
         (_, Some(_), Status::Down | Status::Suspect) => "blocked",
         (Verdict::Down(_), None, Status::Down | Status::Suspect) if state.held.is_some() => "held",
         (_, _, Status::Up) if healed => "healed",
+        (Verdict::Up, _, Status::Up) if !state.warnings().is_empty() => "degraded",
         (_, _, status) => status.word(),
     }
 }
 
-fn probe_line(look: &Look) -> String {
-    let said = if look.verdict.is_up() { look.detail.as_str() } else { look.verdict.reason() };
-    let text = format!("{}: {} ({})", look.probe, look.verdict.word(), brief_duration(look.took));
-    if said.is_empty() { text } else { format!("{text} {}", one_line(said, 200)) }
+fn probe_lines(look: &Look) -> Vec<String> {
+    let said = if look.reason().is_empty() { look.detail.as_str() } else { look.reason() };
+    let text = format!("{}: {} ({})", look.probe, look.word(), brief_duration(look.took));
+    let line = if said.is_empty() { text } else { format!("{text} {}", one_line(said, 200)) };
+    let wrong = look.word() != "up";
+    let hint = look.hint.as_ref().filter(|_| wrong).map(|hint| format!("hint: {hint}"));
+    std::iter::once(line).chain(hint).collect()
 }
 
 fn attempt_line(attempt: &Attempt) -> String {

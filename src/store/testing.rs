@@ -42,6 +42,7 @@ pub(super) fn state(secs: u64) -> State {
         attempts: Vec::new(),
         last_incident: None,
         instance: Some("abc".into()),
+        trails: crate::model::trail::Trails::default(),
         rest: Map::from_iter([("newer_service_key".to_owned(), "kept".into())]),
     };
     State {

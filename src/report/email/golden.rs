@@ -58,12 +58,7 @@ fn evidence(unit: UnitFacts, log: &[&str]) -> Evidence {
 }
 
 fn look(probe: &str, detail: &str) -> Look {
-    Look {
-        probe: probe.into(),
-        verdict: Verdict::Up,
-        detail: detail.into(),
-        took: Duration::from_millis(4),
-    }
+    Look::new(probe, Verdict::Up, detail, Duration::from_millis(4))
 }
 
 fn story(change: Change) -> Story {

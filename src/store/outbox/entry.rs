@@ -19,7 +19,7 @@ pub fn id(story: &Story, number: u32) -> String {
 }
 
 /// A story and how far it has come.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// See [`id`].
     pub id: String,

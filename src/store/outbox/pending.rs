@@ -14,7 +14,7 @@ use crate::store::read::Unreadable;
 use crate::store::{Dir, atomic, dir};
 
 /// What waits.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Pending {
     /// Oldest first.
     pub entries: Vec<Entry>,

@@ -18,7 +18,7 @@ use crate::store::{Dir, atomic};
 const LARGEST: u64 = 64 << 20;
 
 /// What a writer begins with.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Loaded {
     /// The state; the default one when nothing could be read.
     pub state: State,
@@ -29,7 +29,7 @@ pub struct Loaded {
 }
 
 /// What a reader sees.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Peeked {
     /// The state; its `version` may be newer than [`VERSION`].
     pub state: State,
