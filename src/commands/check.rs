@@ -1,11 +1,10 @@
 //! `check`: look once, remember, say. Heals nothing.
 
-use std::sync::Arc;
+mod on_the_spot;
 
 use anyhow::Result;
-use serde_json::json;
 
-use crate::cli::{Check, Format};
+use crate::cli::Check;
 use crate::commands::cycle::Eye;
 use crate::commands::keeping;
 use crate::commands::memory::Memory;
@@ -13,19 +12,12 @@ use crate::commands::posting::{self, Delivered};
 use crate::commands::setup::{Configured, Setup};
 use crate::commands::shown;
 use crate::commands::telling;
-use crate::config;
 use crate::manager::Reach;
-use crate::model::policy::Policy;
 use crate::model::state::Status;
 use crate::model::story::Change;
-use crate::model::text::{brief_duration, one_line, plural};
-use crate::model::trail::{Before, Left};
-use crate::model::verdict::{Look, Verdict};
+use crate::model::text::{one_line, plural};
+use crate::model::trail::Left;
 use crate::outcome::{Outcome, Refusal};
-use crate::probe::{Ask, Probe};
-use crate::report::screen::Paint;
-use crate::report::text::{Row, table};
-use crate::sys::host;
 
 /// What a host is looked at for when nothing is configured.
 const HOST: [&str; 4] = ["disk:/", "inodes:/", "memory:", "load:"];
@@ -36,7 +28,7 @@ pub(super) fn run(setup: &Setup, args: &Check) -> Result<Outcome> {
         return validate(setup);
     }
     if args.what.iter().any(|what| what.contains(':')) {
-        return on_the_spot(setup, args, &args.what);
+        return on_the_spot::run(setup, args, &args.what);
     }
     match setup.config_if_any()? {
         Some(configured) => {
@@ -52,7 +44,7 @@ pub(super) fn run(setup: &Setup, args: &Check) -> Result<Outcome> {
                     path.display()
                 ));
             }
-            on_the_spot(setup, args, &HOST.map(String::from))
+            on_the_spot::run(setup, args, &HOST.map(String::from))
         }
         None => {
             let refusal = Refusal::new(
@@ -139,71 +131,4 @@ fn services(setup: &Setup, args: &Check, configured: &Configured) -> Result<Outc
         shown::print(setup, &shown, args.format, &delivered)?;
     }
     Ok(outcome)
-}
-
-/// Probes that belong to no service: no config, no state, no lock.
-fn on_the_spot(setup: &Setup, args: &Check, texts: &[String]) -> Result<Outcome> {
-    let mut probes = Vec::new();
-    let mut problems = Vec::new();
-    for text in texts {
-        match config::probe(text) {
-            Ok(probe) => probes.push(probe),
-            Err(problem) => problems.push(problem.to_string()),
-        }
-    }
-    if !problems.is_empty() {
-        return Err(Refusal::new(Outcome::Usage, problems.join("\n")).into());
-    }
-    let reach = Reach::here(None);
-    let deadline = setup.deadline(None);
-    let eye = Eye { reach: &reach, jobs: config::JOBS, deadline, screen: &setup.screen };
-    let policy = Policy::default();
-    let mut looks = eye.probes(probes, |probe: Probe| Ask {
-        timeout: probe.timeout.unwrap_or(policy.timeout),
-        tries: probe.tries.unwrap_or(1),
-        gap: probe.gap.unwrap_or(policy.gap),
-        start_grace: policy.start_grace,
-        before: Before::Nowhere,
-        probe: Arc::new(probe),
-    });
-    let outcome = looks.iter().map(of).fold(Outcome::Ok, Outcome::worst);
-    if setup.screen.quiet && outcome == Outcome::Ok {
-        return Ok(outcome);
-    }
-    looks.sort_by_key(|look| match (&look.verdict, look.warns()) {
-        (Verdict::Down(_), _) => 0,
-        (Verdict::Up, Some(_)) => 1,
-        (Verdict::Unknown(_), _) => 2,
-        (Verdict::Up, None) => 3,
-    });
-    let text = match args.format {
-        Format::Json => format!("{:#}\n", json!({ "host": host::name(), "probes": looks })),
-        Format::Text => table(&looks.iter().map(row).collect::<Vec<_>>(), &setup.screen),
-    };
-    setup.screen.data(&text)?;
-    Ok(outcome)
-}
-
-fn of(look: &Look) -> Outcome {
-    match look.verdict {
-        Verdict::Up if look.warns().is_some() => Outcome::Warning,
-        Verdict::Up => Outcome::Ok,
-        Verdict::Down(_) => Outcome::Critical,
-        Verdict::Unknown(_) => Outcome::Unknown,
-    }
-}
-
-fn row(look: &Look) -> Row {
-    let (word, paint) = match of(look) {
-        Outcome::Ok => (look.word().to_owned(), Paint::Good),
-        Outcome::Critical => (look.word().to_uppercase(), Paint::Bad),
-        _ => (look.word().to_uppercase(), Paint::Warn),
-    };
-    let said = if look.reason().is_empty() { &look.detail } else { look.reason() };
-    let took = brief_duration(look.took);
-    let detail = if said.is_empty() { took } else { format!("{} ({took})", one_line(said, 400)) };
-    let hint = look.hint.as_ref().filter(|_| of(look) != Outcome::Ok);
-    let hint = hint.map(|hint| format!("hint: {hint}"));
-    let details = std::iter::once(detail).chain(hint).collect();
-    Row { word, paint, name: one_line(&look.probe, 80), details }
 }

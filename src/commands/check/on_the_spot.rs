@@ -1,0 +1,88 @@
+//! Probes that belong to no service: no config, no state, no lock.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use serde_json::json;
+
+use crate::cli::{Check, Format};
+use crate::commands::cycle::Eye;
+use crate::commands::setup::Setup;
+use crate::config;
+use crate::manager::Reach;
+use crate::model::policy::Policy;
+use crate::model::text::{brief_duration, one_line};
+use crate::model::trail::Before;
+use crate::model::verdict::{Look, Verdict};
+use crate::outcome::{Outcome, Refusal};
+use crate::probe::{Ask, Probe};
+use crate::report::screen::Paint;
+use crate::report::text::{Row, table};
+use crate::sys::host;
+
+/// Looks with the probes that `texts` are, and says what they saw, worst first.
+pub(super) fn run(setup: &Setup, args: &Check, texts: &[String]) -> Result<Outcome> {
+    let mut probes = Vec::new();
+    let mut problems = Vec::new();
+    for text in texts {
+        match config::probe(text) {
+            Ok(probe) => probes.push(probe),
+            Err(problem) => problems.push(problem.to_string()),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(Refusal::new(Outcome::Usage, problems.join("\n")).into());
+    }
+    let reach = Reach::here(None);
+    let deadline = setup.deadline(None);
+    let eye = Eye { reach: &reach, jobs: config::JOBS, deadline, screen: &setup.screen };
+    let policy = Policy::default();
+    let mut looks = eye.probes(probes, |probe: Probe| Ask {
+        timeout: probe.timeout.unwrap_or(policy.timeout),
+        tries: probe.tries.unwrap_or(1),
+        gap: probe.gap.unwrap_or(policy.gap),
+        start_grace: policy.start_grace,
+        before: Before::Nowhere,
+        probe: Arc::new(probe),
+    });
+    let outcome = looks.iter().map(of).fold(Outcome::Ok, Outcome::worst);
+    if setup.screen.quiet && outcome == Outcome::Ok {
+        return Ok(outcome);
+    }
+    looks.sort_by_key(|look| match (&look.verdict, look.warns()) {
+        (Verdict::Down(_), _) => 0,
+        (Verdict::Up, Some(_)) => 1,
+        (Verdict::Unknown(_), _) => 2,
+        (Verdict::Up, None) => 3,
+    });
+    let text = match args.format {
+        Format::Json => format!("{:#}\n", json!({ "host": host::name(), "probes": looks })),
+        Format::Text => table(&looks.iter().map(row).collect::<Vec<_>>(), &setup.screen),
+    };
+    setup.screen.data(&text)?;
+    Ok(outcome)
+}
+
+fn of(look: &Look) -> Outcome {
+    match look.verdict {
+        Verdict::Up if look.warns().is_some() => Outcome::Warning,
+        Verdict::Up => Outcome::Ok,
+        Verdict::Down(_) => Outcome::Critical,
+        Verdict::Unknown(_) => Outcome::Unknown,
+    }
+}
+
+fn row(look: &Look) -> Row {
+    let (word, paint) = match of(look) {
+        Outcome::Ok => (look.word().to_owned(), Paint::Good),
+        Outcome::Critical => (look.word().to_uppercase(), Paint::Bad),
+        _ => (look.word().to_uppercase(), Paint::Warn),
+    };
+    let said = if look.reason().is_empty() { &look.detail } else { look.reason() };
+    let took = brief_duration(look.took);
+    let detail = if said.is_empty() { took } else { format!("{} ({took})", one_line(said, 400)) };
+    let hint = look.hint.as_ref().filter(|_| of(look) != Outcome::Ok);
+    let hint = hint.map(|hint| format!("hint: {hint}"));
+    let details = std::iter::once(detail).chain(hint).collect();
+    Row { word, paint, name: one_line(&look.probe, 80), details }
+}
