@@ -98,7 +98,7 @@ impl Range {
         }
         let shown = |value| self.unit.shown(value);
         Some(match (self.outside, self.from, self.to) {
-            (false, ..) if self.exact() => format!("not {}", shown(self.from)),
+            (false, from, _) if self.exact() && from != 0.0 => format!("not {}", shown(self.from)),
             (false, from, _) if value < from => format!("less than {}", shown(from)),
             (false, _, to) => format!("more than {}", shown(to)),
             (true, f64::NEG_INFINITY, to) => format!("not more than {}", shown(to)),

@@ -54,6 +54,11 @@ enum Clear {
 }
 
 impl Limits {
+    /// None at all.
+    pub(super) fn none(unit: Unit) -> Self {
+        Self { unit, warn: None, crit: None, clear: None }
+    }
+
     /// Reads them by their keys. A bare number is, as monitoring plugins have it, from 0 to it.
     pub(super) fn read(keys: &Keys, unit: Unit, fields: &mut Fields<'_>) -> Self {
         let warn = range(keys.warn, unit, fields);

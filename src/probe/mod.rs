@@ -2,6 +2,7 @@
 //! can reach a manager's acts, the state or the config.
 
 mod command;
+mod content;
 mod disk;
 mod file;
 mod http;

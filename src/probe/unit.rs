@@ -1,21 +1,28 @@
-//! `systemd:nginx`, `supervisord:web`: a unit is active. A pure judge of what its manager said beforehand; cannot
-//! ask a manager, still less act on one.
+//! `systemd:nginx`, `supervisord:web`: a unit is active, and was not restarted too often since the last look. A
+//! pure judge of what its manager said beforehand; cannot ask a manager, still less act on one.
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::model::fields::Fields;
+use crate::model::measure::{Measure, Unit as Measured};
 use crate::model::text::{human_duration, one_line};
+use crate::model::trail::Before;
 use crate::model::unit::{Exit, Found, HandsOff, ManagerKind, UnitFacts, UnitName, UnitState};
+use crate::probe::limits::{Limits, keys};
 use crate::probe::{Answer, At};
 
 /// Which unit.
 #[derive(Debug, Clone)]
 pub struct Unit {
     name: UnitName,
+    restarts: Limits,
 }
 
 impl Unit {
-    /// `target` is the unit's name; for systemd `.service` may be left out. No keys.
+    /// `target` is the unit's name; for systemd `.service` may be left out. Key: `restarts`
+    /// (limits of how often it was restarted since the last look, by whomever but this program).
     pub(super) fn read(
         manager: ManagerKind,
         target: &str,
@@ -30,11 +37,12 @@ impl Unit {
         }
         let systemd = matches!(manager, ManagerKind::Systemd | ManagerKind::SystemdUser);
         let unit = if systemd { with_suffix(target) } else { target.to_owned() };
-        Some(Self { name: UnitName { manager, unit } })
+        let restarts = Limits::read(&keys!("restarts"), Measured::Plain, fields);
+        Some(Self { name: UnitName { manager, unit }, restarts })
     }
 
     pub(super) fn of(name: UnitName) -> Self {
-        Self { name }
+        Self { name, restarts: Limits::none(Measured::Plain) }
     }
 
     pub(super) fn name(&self) -> &UnitName {
@@ -44,7 +52,9 @@ impl Unit {
     pub(super) fn look(&self, at: &At<'_>) -> Answer {
         let unit = &self.name.unit;
         match at.seen.units.get(&self.name) {
-            Some(Found::Facts(facts)) => judge(facts, at.start_grace),
+            Some(Found::Facts(facts)) => {
+                self.since_last(judge(facts, at.start_grace), facts, at.before)
+            }
             Some(Found::Nowhere(tried)) => {
                 Answer::unknown(format!("`{unit}`: no manager here knows it ({tried})"))
             }
@@ -52,6 +62,38 @@ impl Unit {
             None => Answer::unknown(format!("`{unit}`: its manager was not asked")),
         }
     }
+}
+
+impl Unit {
+    /// What became of it since the last look. The manager's own counter begins anew when a person restarts the
+    /// unit; then another instance is one restart at least.
+    fn since_last(&self, answer: Answer, facts: &UnitFacts, before: &Before) -> Answer {
+        let Some(instance) = facts.instance.as_deref().filter(|_| answer.verdict.is_up()) else {
+            return answer;
+        };
+        let counted = facts.restarts.unwrap_or_default();
+        let now = answer.leaving("instance", instance.into()).leaving("restarts", counted.into());
+        let Some(last) = before.get("instance").and_then(Value::as_str) else { return now };
+        let counter = before.get("restarts").and_then(Value::as_u64).unwrap_or_default();
+        let restarts = match u64::from(counted).checked_sub(counter) {
+            _ if last == instance => 0,
+            Some(more) => more.max(1),
+            None => u64::from(counted) + 1,
+        };
+        let said = format!("restarted {} since the last look", times(restarts));
+        let answer = match restarts {
+            0 => now,
+            _ => Answer { detail: format!("{}; {said}", now.detail), ..now },
+        };
+        #[expect(clippy::cast_precision_loss, reason = "the counter has 32 bits")]
+        let number = Measure::new("restarts", restarts as f64, Measured::Plain);
+        let said = format!("`{}` was {said}", one_line(&facts.unit, 100));
+        self.restarts.hold(answer, number, &said, before)
+    }
+}
+
+fn times(count: u64) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 
 /// As systemctl does: a name without a unit type's suffix is a service's (systemctl(1), systemd.unit(5)).
@@ -177,6 +219,7 @@ mod tests {
     use crate::probe::Seen;
     use crate::probe::tests::{look_seeing, probe, problem};
     use std::collections::HashMap;
+    use std::sync::Arc;
 
     fn facts(state: UnitState, words: &str) -> UnitFacts {
         UnitFacts {
@@ -273,6 +316,51 @@ mod tests {
         let up = facts(UnitState::Running, "active (running)");
         let look = look_seeing("systemd:web", seen(Some(Found::Facts(up))));
         assert_eq!((look.verdict, look.detail.as_str()), (Verdict::Up, "active (running)"));
+    }
+
+    #[test]
+    fn restarts_behind_our_back_are_counted_from_look_to_look() {
+        let unit = |options: &str| match probe(&format!("systemd:web{options}")).kind {
+            crate::probe::Kind::Unit(unit) => unit,
+            other => panic!("{other:?}"),
+        };
+        let run = |instance: &str, restarts| UnitFacts {
+            instance: Some(instance.into()),
+            restarts: Some(restarts),
+            ..facts(UnitState::Running, "active (running)")
+        };
+        let seen = |unit: &Unit, facts: &UnitFacts, before: &Before| {
+            unit.since_last(judge(facts, Duration::ZERO), facts, before)
+        };
+        let first = seen(&unit(""), &run("a", 2), &Before::Kept(Arc::default()));
+        assert_eq!((first.detail.as_str(), first.measures.len()), ("active (running)", 0));
+        let before = Before::Kept(Arc::new(first.trail.unwrap()));
+        for (options, facts, detail, worse) in [
+            ("", run("a", 2), "active (running)", ""),
+            ("", run("b", 6), "active (running); restarted 4 times since the last look", ""),
+            ("", run("b", 2), "active (running); restarted once since the last look", ""),
+            ("", run("b", 0), "active (running); restarted once since the last look", ""),
+            (
+                "?restarts_warn=0",
+                run("b", 3),
+                "active (running); restarted once since the last look",
+                "`web.service` was restarted once since the last look, more than 0",
+            ),
+            (
+                "?restarts=3",
+                run("b", 6),
+                "active (running); restarted 4 times since the last look",
+                "`web.service` was restarted 4 times since the last look, more than 3",
+            ),
+        ] {
+            let answer = seen(&unit(options), &facts, &before);
+            let reason = answer.warning.as_deref().unwrap_or(answer.verdict.reason());
+            assert_eq!((answer.detail.as_str(), reason), (detail, worse), "{options} {facts:?}");
+            assert_eq!(answer.measures.len(), 1);
+            assert_eq!(answer.trail.unwrap()["instance"], *facts.instance.unwrap());
+        }
+        let down = UnitFacts { instance: None, ..facts(UnitState::Stopped, "inactive (dead)") };
+        assert_eq!(seen(&unit(""), &down, &before).trail, None, "the run before stays known");
     }
 
     #[test]

@@ -1,13 +1,15 @@
-//! Looks at files without ever hanging: a dead network mount, a FIFO or a device costs at most the limit. Never
-//! opens or reads the file itself.
+//! Looks at files without ever hanging: a dead network mount, a FIFO or a device costs at most the limit. Reads
+//! a regular file alone, and only where it is asked for what is in it.
 
 use std::fmt;
-use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use rustix::fs::OFlags;
 
 use crate::model::text::human_duration;
 use crate::sys::aside::aside;
@@ -106,15 +108,8 @@ pub fn look(path: &Path, limit: Duration) -> Result<FileLook, Missed> {
             Timestamp::new(secs, i32::try_from(nanos).unwrap_or_default())
                 .map_err(|_| io::Error::other("its time is out of range"))
         };
-        let kind = about.file_type();
         Ok(FileLook {
-            kind: match kind {
-                _ if kind.is_dir() => Kind::Directory,
-                _ if kind.is_fifo() => Kind::Fifo,
-                _ if kind.is_socket() => Kind::Socket,
-                _ if kind.is_char_device() || kind.is_block_device() => Kind::Device,
-                _ => Kind::File,
-            },
+            kind: kind(about.file_type()),
             size: about.len(),
             mtime: at(about.mtime(), about.mtime_nsec())?,
             ctime: at(about.ctime(), about.ctime_nsec())?,
@@ -122,6 +117,43 @@ pub fn look(path: &Path, limit: Duration) -> Result<FileLook, Missed> {
             mode: about.mode() & 0o7777,
         })
     })
+}
+
+/// The first bytes of the regular file at `path`, `most` of them or fewer; anything else is not read, and
+/// called by its name.
+pub fn start(path: &Path, limit: Duration, most: u64) -> Result<Vec<u8>, Missed> {
+    guarded(path, limit, move |path| {
+        let mut bytes = Vec::new();
+        open_regular(path)?.take(most).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    })
+}
+
+/// Opens the regular file at `path` for reading, links followed; opening anything else does nothing to it, and is
+/// an error that says what it is.
+fn open_regular(path: &Path) -> io::Result<File> {
+    // What stands there may change between a look and this: without waiting, a FIFO does no harm, and a terminal
+    // does not become ours.
+    #[expect(clippy::cast_possible_wrap, reason = "flags are bits")]
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32;
+    let regular = |about: std::fs::Metadata| match kind(about.file_type()) {
+        Kind::File => Ok(()),
+        other => Err(io::Error::other(format!("it is {}", other.word()))),
+    };
+    regular(std::fs::metadata(path)?)?;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    regular(file.metadata()?)?;
+    Ok(file)
+}
+
+fn kind(found: std::fs::FileType) -> Kind {
+    match found {
+        _ if found.is_dir() => Kind::Directory,
+        _ if found.is_fifo() => Kind::Fifo,
+        _ if found.is_socket() => Kind::Socket,
+        _ if found.is_char_device() || found.is_block_device() => Kind::Device,
+        _ => Kind::File,
+    }
 }
 
 /// Asks something about `path` that waits for its file system: at once where no mount of this host can hang,
@@ -219,6 +251,12 @@ mod tests {
             assert_eq!(look(&path, LIMIT).map(|look| look.kind), want, "{path:?}");
         }
         assert_eq!(look(&at("file"), LIMIT).unwrap().size, 5);
+        assert_eq!(start(&at("file"), LIMIT, 3), Ok(b"123".to_vec()));
+        for (name, want) in [("fifo", "it is a FIFO"), ("", "it is a directory")] {
+            assert_eq!(start(&at(name), LIMIT, 3), Err(Missed::Other(want.into())), "{name}");
+        }
+        let zero = start(Path::new("/dev/zero"), LIMIT, 3).unwrap_err();
+        assert_eq!(zero.to_string(), "it is a device");
     }
 
     #[test]

@@ -19,7 +19,15 @@ impl Sleeper {
         let dir = tempfile::tempdir().unwrap();
         let exe = dir.path().join(name);
         std::fs::copy("/bin/sleep", &exe).unwrap();
-        let child = std::process::Command::new(exe).arg("60").stdin(Stdio::null()).spawn().unwrap();
+        let mut sleep = std::process::Command::new(exe);
+        sleep.arg("60").stdin(Stdio::null());
+        // What another test forks may hold the copy open for writing until it runs its own program.
+        let child = loop {
+            match sleep.spawn() {
+                Err(err) if err.kind() == std::io::ErrorKind::ExecutableFileBusy => {}
+                spawned => break spawned.unwrap(),
+            }
+        };
         Self { child, dir }
     }
 
