@@ -79,6 +79,10 @@ fn mistakes_in_a_probe_on_the_command_line_are_shown_with_a_caret() {
         "process:nginx?count=x",
         "load:?per_core=-1",
         "exec:check_ntp_time -H ntp.example.org",
+        "plugin:check_disk -w 20% -c 10% -p /",
+        "plugin:",
+        "plugin:check_disk -p '/srv",
+        "/usr/lib/nagios/plugins/check_load -w 5",
         "unit:\u{1b}[2Jnginx",
     ] {
         let shown = crate::model::text::one_line(text, 200);

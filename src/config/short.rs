@@ -13,8 +13,8 @@ use crate::probe::Probe;
 /// Kinds whose target is a URL with its own `?`: our options follow a `#`.
 const URLS: [&str; 2] = ["http", "https"];
 
-/// The kind whose target is a command line, taken as it stands.
-const COMMAND: &str = "exec";
+/// Kinds whose target is a command line, taken as it stands.
+const COMMANDS: [&str; 2] = ["exec", "plugin"];
 
 /// Reads `text`. `spot` says where the character at an offset in bytes stands; `extra` are the keys of the
 /// table around it, if any, with places of their own.
@@ -86,7 +86,7 @@ fn take_apart<'t>(
         return None;
     }
     let begins = kind.len() + 1;
-    if kind == COMMAND {
+    if COMMANDS.contains(&kind) {
         let target = rest.trim_start();
         let place = begins + rest.len() - target.len();
         return Some(Parts { kind, target: target.trim_end().into(), place, options: Vec::new() });
@@ -161,6 +161,8 @@ fn without_kind(text: &str, place: &Place) -> Problem {
     };
     let hint = if name.bytes().all(|b| b.is_ascii_digit()) {
         format!("did you mean `port:{name}`?")
+    } else if name.starts_with("check_") || name.contains("/check_") {
+        format!("did you mean `plugin:{name}`?")
     } else if name.starts_with('/') {
         format!("did you mean `file:{name}`, `disk:{name}` or `exec:{name}`?")
     } else if name.ends_with(".service") {
@@ -275,6 +277,7 @@ mod tests {
                 vec![("status", "200"), ("contains", "a&b c"), ("under", "2s")],
             ),
             ("exec:/bin/x -a ?b=1&c#d", "exec", "/bin/x -a ?b=1&c#d", vec![]),
+            ("plugin:check_x -u /?a=1", "plugin", "check_x -u /?a=1", vec![]),
         ] {
             let options: Vec<_> =
                 options.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
@@ -289,6 +292,7 @@ mod tests {
             ("8080", "did you mean `port:8080`?"),
             (":8080", "did you mean `port:8080`?"),
             ("/var/lib", "did you mean `file:/var/lib`, `disk:/var/lib` or `exec:/var/lib`?"),
+            ("check_load -w 5", "did you mean `plugin:check_load -w 5`?"),
             ("nginx.service", "did you mean `systemd:nginx.service`?"),
             ("unit:nginx", "did you mean `systemd:nginx`?"),
             ("localhost:5432?under=2s", "did you mean `tcp:localhost:5432?under=2s`?"),

@@ -1,5 +1,5 @@
-//! `exec:/usr/lib/nagios/plugins/check_ntp_time -H …`: a monitoring plugin, or any command, says that all is
-//! well. The exit statuses are those of the Monitoring Plugins Development Guidelines, "Plugin Return Codes".
+//! `exec:/usr/local/bin/all-is-well --fast`: any command says that all is well. 3 is unknown as for monitoring
+//! plugins; those have a kind of their own, which knows a warning from a failure.
 //! Never uses a shell; the whole process group is killed when time is up.
 
 use crate::model::fields::Fields;
@@ -17,6 +17,15 @@ impl Command {
     /// `target` is the command, split at white space, with simple quotes; or it is empty and the key `command` is
     /// a list of the program and its arguments.
     pub(super) fn read(target: &str, fields: &mut Fields<'_>) -> Option<Self> {
+        Self::read_like(("exec:/path/to/command -w 5", "/path/to/command"), target, fields)
+    }
+
+    /// The same with an example of the kind's own: in the short form, and its program.
+    pub(super) fn read_like(
+        (short, program): (&str, &str),
+        target: &str,
+        fields: &mut Fields<'_>,
+    ) -> Option<Self> {
         let listed = fields.has("command");
         let argv = fields.argv("command");
         if listed && !target.trim().is_empty() {
@@ -28,9 +37,8 @@ impl Command {
         match split(target) {
             Ok(argv) if !argv.is_empty() => Some(Self { argv }),
             Ok(_) => {
-                let hint =
-                    "write `exec:/path/to/plugin -w 5`, or `command = [\"/path/to/plugin\"]`";
-                fields.problem("target", "no command is named", Some(hint.into()));
+                let hint = format!("write `{short}`, or `command = [\"{program}\"]`");
+                fields.problem("target", "no command is named", Some(hint));
                 None
             }
             Err(why) => {
@@ -65,17 +73,37 @@ impl Command {
     }
 
     pub(super) fn look(&self, at: &At<'_>) -> Answer {
+        self.judge(&self.run(str::to_owned, 8 * 1024, at))
+    }
+
+    /// Runs it, its program where `found` says it is, and keeps the last `keep` bytes of what it writes.
+    pub(super) fn run(&self, found: fn(&str) -> String, keep: usize, at: &At<'_>) -> Output {
         // Not longer than the run: whoever is left behind would leave its children behind as well.
         let limit = at.limit.min(at.deadline.left());
-        self.judge(&exec::Command::new(self.argv.clone(), limit).keep(8 * 1024).run())
+        let mut argv = self.argv.clone();
+        if let Some(program) = argv.first_mut() {
+            *program = found(program);
+        }
+        exec::Command::new(argv, limit).keep(keep).run()
+    }
+
+    /// What it said, and what that means.
+    pub(super) fn tell(&self, said: &str, word: &str) -> String {
+        match said {
+            "" => format!("`{}`: {word}", self.called()),
+            said => format!("`{}`: {said} ({word})", self.called()),
+        }
+    }
+
+    /// That it was killed when time was up.
+    pub(super) fn endless(&self, output: &Output) -> String {
+        let took = human_duration(output.took);
+        format!("`{}` did not end within {took} and was killed", self.called())
     }
 
     fn judge(&self, output: &Output) -> Answer {
         let said = first_line(&output.text());
-        let tell = |word: &str| match said.as_str() {
-            "" => format!("`{}`: {word}", self.called()),
-            said => format!("`{}`: {said} ({word})", self.called()),
-        };
+        let tell = |word: &str| self.tell(&said, word);
         let answer = match &output.ended {
             Ended::Exited(0) => Answer::up(""),
             Ended::Exited(1) => Answer::down(tell("warning")),
@@ -83,13 +111,7 @@ impl Command {
             Ended::Exited(3) => Answer::unknown(tell("exit status 3, unknown")),
             Ended::Exited(code) => Answer::down(tell(&format!("exit status {code}"))),
             Ended::Signaled(signal) => Answer::unknown(tell(&format!("killed by signal {signal}"))),
-            Ended::TimedOut => {
-                let took = human_duration(output.took);
-                Answer::unknown(format!(
-                    "`{}` did not end within {took} and was killed",
-                    self.called()
-                ))
-            }
+            Ended::TimedOut => Answer::unknown(self.endless(output)),
             Ended::NotStarted(why) => Answer::unknown(format!("cannot be started: {why}")),
         };
         answer.saying(said)

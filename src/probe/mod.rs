@@ -10,6 +10,7 @@ mod inodes;
 mod limits;
 mod load;
 mod memory;
+mod plugin;
 mod port;
 mod process;
 mod seen;
@@ -34,6 +35,7 @@ pub use http::Http;
 pub use inodes::Inodes;
 pub use load::Load;
 pub use memory::Memory;
+pub use plugin::Plugin;
 pub use port::Port;
 pub use process::Process;
 pub use seen::Seen;
@@ -69,8 +71,10 @@ pub enum Kind {
     Process(Process),
     /// A unit of a service manager is active.
     Unit(Unit),
-    /// A monitoring plugin, or any command, says that all is well.
+    /// Any command says that all is well.
     Command(Command),
+    /// A monitoring plugin says how it is, and in numbers.
+    Plugin(Plugin),
     /// A file is there, and as old and large as it should be.
     File(File),
     /// A file system has space left.
@@ -94,6 +98,7 @@ impl Probe {
         "systemd-user",
         "supervisord",
         "exec",
+        "plugin",
         "file",
         "disk",
         "inodes",
@@ -119,6 +124,7 @@ impl Probe {
             "systemd-user" => unit(ManagerKind::SystemdUser, &mut fields).map(Kind::Unit),
             "supervisord" => unit(ManagerKind::Supervisord, &mut fields).map(Kind::Unit),
             "exec" => Command::read(target, &mut fields).map(Kind::Command),
+            "plugin" => Plugin::read(target, &mut fields).map(Kind::Plugin),
             "file" => File::read(target, &mut fields).map(Kind::File),
             "disk" => Disk::read(target, &mut fields).map(Kind::Disk),
             "inodes" => Inodes::read(target, &mut fields).map(Kind::Inodes),
@@ -174,6 +180,7 @@ impl Kind {
         let (target, sign) = match self {
             Self::Http(http) => (http.shown(), "#"),
             Self::Command(command) => return format!("{kind}:{}", command.shown()),
+            Self::Plugin(plugin) => return format!("{kind}:{}", plugin.shown()),
             _ => (format!("{kind}:{}", crate::model::text::one_line(target, 200)), "?"),
         };
         if options.is_empty() { target } else { format!("{target}{sign}{options}") }
@@ -192,6 +199,7 @@ impl Kind {
             Self::Process(process) => process.look(at),
             Self::Unit(unit) => unit.look(at),
             Self::Command(command) => command.look(at),
+            Self::Plugin(plugin) => plugin.look(at),
             Self::File(file) => file.look(at),
             Self::Disk(disk) => disk.look(at),
             Self::Inodes(inodes) => inodes.look(at),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 fn read(text: &str) -> (Option<Probe>, Problems) {
     let (kind, rest) = text.split_once(':').unwrap();
     let (sign, options_of) = if kind.starts_with("http") { ('#', text) } else { ('?', rest) };
-    let split = if kind == "exec" { None } else { options_of.split_once(sign) };
+    let split = if matches!(kind, "exec" | "plugin") { None } else { options_of.split_once(sign) };
     let (target, options) = split.unwrap_or((options_of, ""));
     let place = Place { file: "test".into(), line: 1, col: 1 };
     let entries = options.split('&').filter(|option| !option.is_empty()).map(|option| {
