@@ -10,6 +10,8 @@ mod support;
 #[path = "real/support_smoke.rs"]
 mod support_smoke;
 
+#[path = "real/beside_plugins.rs"]
+mod beside_plugins;
 #[path = "real/cron_heals.rs"]
 mod cron_heals;
 #[path = "real/drill.rs"]
