@@ -1,5 +1,8 @@
-//! `process:nginx?user=www-data&count=2:`: a process of that name runs, by its pid file if told. A zombie is not
-//! running, and a pid that another process has got since is not it. Signals nobody.
+//! `process:nginx?user=www-data&count=2:`: a process of that name runs, by its pid file if told, and uses no more
+//! than it may. `pidfile:/run/nginx.pid?name=nginx`: the process that a pid file names. A zombie or a stopped one is
+//! not running, and a pid that another process has got since is not it. Signals nobody.
+
+mod resources;
 
 use std::path::{Path, PathBuf};
 
@@ -9,6 +12,8 @@ use crate::model::fields::Fields;
 use crate::model::measure::Unit;
 use crate::model::range::Range;
 use crate::model::text::plural;
+use crate::probe::file::absolute;
+use crate::probe::process::resources::Resources;
 use crate::probe::{Answer, At};
 use crate::sys::clock;
 use crate::sys::files::{self, Kind, Missed};
@@ -27,12 +32,13 @@ pub struct Process {
     user: Option<String>,
     count: Range,
     pidfile: Option<PathBuf>,
+    resources: Resources,
 }
 
 impl Process {
     /// `target` is the process's name or its program's file name; it may be empty when `exe` is given. Keys: `exe`
     /// (the program's path), `user` (name or number), `count` (a range such as `1:`, which it is unless
-    /// given), `pidfile`.
+    /// given), `pidfile`, and those of [`Resources`].
     pub(super) fn read(target: &str, fields: &mut Fields<'_>) -> Option<Self> {
         let exe = fields.path("exe");
         let user = fields.word("user");
@@ -45,7 +51,17 @@ impl Process {
             return None;
         }
         let count = count.unwrap_or_else(|| Range::at_least(1.0, Unit::Plain));
-        Some(Self { name, exe, user, count, pidfile })
+        let resources = Resources::read(fields);
+        Some(Self { name, exe, user, count, pidfile, resources })
+    }
+
+    /// The kind `pidfile`: `target` is the file's absolute path. Keys: `name` (the process's), `exe`, `user`, and
+    /// those of [`Resources`].
+    pub(super) fn read_pidfile(target: &str, fields: &mut Fields<'_>) -> Option<Self> {
+        let pidfile = Some(absolute(target, fields)?);
+        let (name, exe, user) = (fields.word("name"), fields.path("exe"), fields.word("user"));
+        let count = Range::at_least(1.0, Unit::Plain);
+        Some(Self { name, exe, user, count, pidfile, resources: Resources::read(fields) })
     }
 
     pub(super) fn look(&self, at: &At<'_>) -> Answer {
@@ -57,21 +73,23 @@ impl Process {
             Ok(table) => table,
             Err(why) => return Answer::unknown(why),
         };
-        let (mut pids, mut zombies, mut unsure) = (Vec::new(), 0, false);
+        let (mut found, mut stopped, mut zombies, mut unsure) = (Vec::new(), None, 0, false);
         for process in table {
             match self.fits(process) {
                 Fit::No => {}
                 Fit::NoRight => unsure = true,
                 Fit::Yes if process.zombie => zombies += 1,
-                Fit::Yes => pids.push(process.pid),
+                Fit::Yes if process.stopped => stopped = Some(process.pid),
+                Fit::Yes => found.push(process),
             }
         }
-        let count = pids.len();
+        let count = found.len();
         #[expect(clippy::cast_precision_loss, reason = "no host has 2^52 processes")]
         let right = self.count.holds(count as f64);
         if right && !unsure {
-            pids.sort_unstable();
-            return Answer::up(shown(&pids));
+            found.sort_unstable_by_key(|process| process.pid);
+            let pids: Vec<_> = found.iter().map(|process| process.pid).collect();
+            return self.resources.hold(Answer::up(shown(&pids)), &found, at.before);
         }
         if unsure || !process::all_visible() {
             return Answer::unknown(format!(
@@ -84,7 +102,11 @@ impl Process {
         if zombies > 0 {
             reason = format!("{reason} ({})", plural(zombies, "zombie"));
         }
-        Answer::down(reason)
+        match stopped {
+            Some(pid) => Answer::down(format!("{reason} (pid {pid} stopped by a signal)"))
+                .hinting(format!("let it go on: `kill -CONT {pid}`")),
+            None => Answer::down(reason),
+        }
     }
 
     fn fits(&self, process: &process::Process) -> Fit {
@@ -139,7 +161,14 @@ impl Process {
         let booted = now.after(std::time::Duration::ZERO).wall
             - SignedDuration::try_from(now.since_boot).unwrap_or_default();
         match age(process.started(&now), written, booted) {
-            Age::Fits => Answer::up(format!("pid {pid} (`{}`)", process.name)),
+            Age::Fits if process.stopped => {
+                Answer::down(format!("pid {pid} (`{}`) is stopped by a signal", process.name))
+                    .hinting(format!("let it go on: `kill -CONT {pid}`"))
+            }
+            Age::Fits => {
+                let answer = Answer::up(format!("pid {pid} (`{}`)", process.name));
+                self.resources.hold(answer, &[&process], at.before)
+            }
             Age::Reused if self.name.is_none() && self.exe.is_none() => Answer::down(other),
             Age::Reused => {
                 Answer::down(format!("{file} is older than pid {pid}, so it names a reused pid"))

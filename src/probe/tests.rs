@@ -37,13 +37,22 @@ pub(super) fn problem(text: &str) -> String {
 }
 
 pub(super) fn look_within(text: &str, seen: Seen, limit: Duration) -> Look {
+    look_with(text, seen, limit, Before::Nowhere)
+}
+
+/// A look that finds this of the one before.
+pub(super) fn look_after(text: &str, before: Before) -> Look {
+    look_with(text, Seen::default(), Duration::from_secs(20), before)
+}
+
+fn look_with(text: &str, seen: Seen, limit: Duration, before: Before) -> Look {
     let ask = Ask {
         probe: Arc::new(probe(text)),
         timeout: limit,
         tries: 1,
         gap: Duration::ZERO,
         start_grace: Duration::from_secs(90),
-        before: Before::Nowhere,
+        before,
     };
     let bounds = Bounds { jobs: 4, deadline: Deadline::after(Duration::from_secs(60)) };
     look_all(vec![ask], &Arc::new(seen), &bounds, &mut |_, _| {}).remove(0)

@@ -35,6 +35,19 @@ pub struct Process {
     pub start: u64,
     /// It has ended and waits to be reaped: not alive.
     pub zombie: bool,
+    /// A signal has stopped it (`kill -STOP`): alive, but it does nothing until it is continued.
+    pub stopped: bool,
+}
+
+/// What a process has used and holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Usage {
+    /// Processor time since it started, of all its threads; its children's is not counted.
+    pub cpu: Duration,
+    /// Bytes of memory that it has resident, shared ones included.
+    pub memory: u64,
+    /// Its threads; none where the system does not tell.
+    pub threads: Option<u64>,
 }
 
 impl Process {
@@ -76,6 +89,21 @@ pub fn uid(pid: u32) -> Option<u32> {
     system::uid(pid)
 }
 
+/// See [`Usage`]; none once it has gone.
+pub fn usage(pid: u32) -> Option<Usage> {
+    system::usage(pid)
+}
+
+/// How many files `pid` has open; none where this user has no right to know, and where the system does not tell.
+pub fn open_files(pid: u32) -> Option<u64> {
+    system::open_files(pid)
+}
+
+/// How many files `pid` may have open, by its soft limit; none when there is no limit, or it is not known.
+pub fn most_files(pid: u32) -> Option<u64> {
+    system::most_files(pid)
+}
+
 /// The words it was started with. May wait for a process that hangs: only for a thread that can be left behind.
 pub fn argv(pid: u32) -> Vec<String> {
     system::argv(pid)
@@ -112,6 +140,8 @@ mod tests {
         assert_eq!(uid(me), Some(rustix::process::geteuid().as_raw()));
         assert!(argv(me)[0].contains("miraclemax"), "{:?}", argv(me));
         assert!(found.age() < Duration::from_secs(3600), "{:?}", found.age());
+        let used = usage(me).expect("this process");
+        assert!(used.memory > 0 && used.threads > Some(0) && open_files(me) > Some(0), "{used:?}");
         assert_eq!(user_name(0), "root");
         assert_eq!(one(u32::MAX), None);
     }

@@ -1,6 +1,8 @@
 use super::*;
+use crate::model::trail::Before;
+use crate::model::verdict::Look;
 use crate::model::verdict::Verdict;
-use crate::probe::tests::{look, problem};
+use crate::probe::tests::{look, look_after, problem};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -157,4 +159,130 @@ fn a_clock_that_was_set_since_is_no_proof_of_a_reused_pid() {
     ] {
         assert_eq!(age(at(started), at(written), at(booted)), want, "{started} {written}");
     }
+}
+
+/// Ends the child when dropped.
+struct Ended(std::process::Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A `sh` under a name of its own that runs `script`, without a process more.
+#[expect(clippy::disallowed_methods, reason = "it must outlive the call, and `sys::exec` waits")]
+fn shell(dir: &Path, name: &str, script: &str) -> Ended {
+    let exe = dir.join(name);
+    std::fs::copy("/bin/sh", &exe).unwrap();
+    let mut command = std::process::Command::new(exe);
+    Ended(command.args(["-c", script]).stdin(Stdio::null()).spawn().unwrap())
+}
+
+fn until(what: impl Fn() -> bool) {
+    let limit = clock::Deadline::after(Duration::from_secs(60));
+    while !what() {
+        assert!(!limit.passed(), "it never came");
+        clock::pause(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_busy_loop_is_found_between_two_looks() {
+    let dir = tempfile::tempdir().unwrap();
+    let child = shell(dir.path(), "mm-test-spin", "while :; do :; done");
+    let pid = child.0.id();
+    let text = "process:mm-test-spin?cpu=~:5%&total_cpu=~:5%";
+    let first = look_after(text, Before::Kept(std::sync::Arc::default()));
+    let used = || process::usage(pid).expect("it runs").cpu;
+    let then = used();
+    until(|| used() >= then + Duration::from_secs(1));
+    let second = look_after(text, Before::Kept(first.trail));
+    let reason = second.verdict.reason();
+    assert!(
+        reason.contains(&format!("of a processor in pid {pid} since the last look, more than 5%")),
+        "{second:?}"
+    );
+    assert!(reason.contains("of a processor in all, more than 5%"), "{second:?}");
+    assert_eq!(
+        second.hint.as_deref(),
+        Some(format!("see what it does: `top -H -p {pid}`").as_str())
+    );
+    assert!(look("process:mm-test-spin?cpu=~:5%").verdict.reason().contains("since it started"));
+}
+
+#[test]
+fn what_one_holds_is_held_to_its_limits() {
+    let dir = tempfile::tempdir().unwrap();
+    let exe = dir.path().join("mm-test-hog");
+    std::fs::copy("/bin/sleep", &exe).unwrap();
+    let script = format!("ulimit -n 100; exec 3</ 4</ 5</ 6</ 7</ 8</; exec {} 60", exe.display());
+    let child = shell(dir.path(), "mm-test-shell", &script);
+    let pid = child.0.id();
+    // Asleep, it has loaded all that it loads.
+    let asleep = || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        stat.contains("(mm-test-hog) S ")
+    };
+    until(asleep);
+    // Nine, and what whoever runs the tests has left open to their children.
+    let open = process::open_files(pid).expect("its own child");
+    assert!(open >= 9, "{open}");
+    for (keys, reason) in [
+        ("files=~:8", format!("{open} files open in pid {pid}, more than 8")),
+        ("files=9:", String::new()),
+        (
+            "files_share=~:8%",
+            format!("{open}.0% of the files it may open in pid {pid}, more than 8%"),
+        ),
+        ("threads=~:0", format!("1 threads in pid {pid}, more than 0")),
+        ("memory=1:&total_memory=1:&age=1h", String::new()),
+    ] {
+        let seen = look(&format!("process:mm-test-hog?{keys}"));
+        assert_eq!(seen.verdict.reason(), reason, "{keys}");
+        assert!(!seen.measures.is_empty(), "{keys}");
+    }
+    for key in ["memory=~:1K", "total_memory=~:1K", "age=1h:"] {
+        assert!(look(&format!("process:mm-test-hog?{key}")).verdict.is_down(), "{key}");
+    }
+    assert!(look("process:mm-test-hog").measures.is_empty(), "nothing more is read than is asked");
+}
+
+#[test]
+fn a_stopped_one_does_not_run_and_how_to_go_on_is_told() {
+    let sleeper = Sleeper::start("mm-test-stopped");
+    let pid = sleeper.child.id();
+    let file = sleeper.pidfile(pid);
+    let by_file = || look(&format!("pidfile:{file}?name=mm-test-stopped"));
+    assert!(by_file().verdict.is_up());
+    let raw = rustix::process::Pid::from_child(&sleeper.child);
+    rustix::process::kill_process(raw, rustix::process::Signal::STOP).unwrap();
+    until(|| process::one(pid).is_some_and(|process| process.stopped));
+    let told = |seen: Look, reason: &str| {
+        assert_eq!(seen.verdict, Verdict::Down(reason.into()));
+        assert_eq!(seen.hint, Some(format!("let it go on: `kill -CONT {pid}`")));
+    };
+    told(
+        look("process:mm-test-stopped"),
+        &format!(
+            "process `mm-test-stopped`: 0 running, expected at least 1 (pid {pid} stopped by a signal)"
+        ),
+    );
+    told(by_file(), &format!("pid {pid} (`mm-test-stopped`) is stopped by a signal"));
+    assert!(problem("pidfile:run/x.pid").contains("absolute"));
+}
+
+#[test]
+fn another_process_than_at_the_last_look_is_told_once_if_asked() {
+    let text = "process:mm-test-again?restarted=warn";
+    let first = Sleeper::start("mm-test-again");
+    let (old, seen) = (first.child.id(), look_after(text, Before::Kept(std::sync::Arc::default())));
+    assert_eq!((seen.verdict.is_up(), seen.warning), (true, None));
+    drop(first);
+    let second = Sleeper::start("mm-test-again");
+    let after = look_after(text, Before::Kept(seen.trail));
+    let want = format!("restarted since the last look: pid {old} is now pid {}", second.child.id());
+    assert_eq!((after.verdict.is_up(), after.warning), (true, Some(want)));
+    assert_eq!(look_after(text, Before::Kept(after.trail)).warning, None);
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Process, before};
+use super::{Process, Usage, before};
 use crate::model::time::Now;
 use crate::sys::made_up;
 
@@ -37,6 +37,8 @@ fn parse_stat(text: &str) -> Option<Process> {
         name: name.to_owned(),
         start: rest.nth(17)?.parse().ok()?,
         zombie: matches!(state, "Z" | "X" | "x"),
+        // Not `t`: a debugger holds it, and knows.
+        stopped: state == "T",
     })
 }
 
@@ -65,6 +67,41 @@ pub(super) fn uid(pid: u32) -> Option<u32> {
 fn parse_uid(status: &str) -> Option<u32> {
     let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
     line.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
+pub(super) fn usage(pid: u32) -> Option<Usage> {
+    let stat = made_up::read(format!("/proc/{pid}/stat")).ok()?;
+    parse_usage(&stat, &made_up::read(format!("/proc/{pid}/status")).ok()?)
+}
+
+/// `utime` and `stime` of `stat`; `VmRSS`, which a kernel thread has none of, and `Threads` of `status`.
+fn parse_usage(stat: &str, status: &str) -> Option<Usage> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut times = rest.split_ascii_whitespace().skip(11).map(str::parse::<u64>);
+    let ticks = times.next()?.ok()?.saturating_add(times.next()?.ok()?);
+    let number = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.split_ascii_whitespace().next()?.parse::<u64>().ok()
+    };
+    Some(Usage {
+        cpu: Duration::from_millis(ticks.saturating_mul(1000 / TICKS)),
+        memory: number("VmRSS:").unwrap_or(0).saturating_mul(1024),
+        threads: number("Threads:"),
+    })
+}
+
+pub(super) fn open_files(pid: u32) -> Option<u64> {
+    u64::try_from(fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count()).ok()
+}
+
+pub(super) fn most_files(pid: u32) -> Option<u64> {
+    parse_limit(&made_up::read(format!("/proc/{pid}/limits")).ok()?)
+}
+
+/// `Max open files            1024                 524288               files`.
+fn parse_limit(text: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_ascii_whitespace().next()?.parse().ok()
 }
 
 pub(super) fn argv(pid: u32) -> Vec<String> {
@@ -111,6 +148,22 @@ mod tests {
             (found.pid, found.name.as_str(), found.parent, found.start, found.zombie),
             (77, "a) S (b", 5, 4242, true)
         );
+    }
+
+    #[test]
+    fn use_is_read_from_both_files() {
+        let stat = "77 (a) b) S 5 77 77 0 -1 4194560 1 0 0 0 150 50 9 9 20 0 3 0 4242 1 2";
+        let (cpu, memory) = (Duration::from_secs(2), 2 << 20);
+        let want = Usage { cpu, memory, threads: Some(3) };
+        let status = "Name:\tx\nVmRSS:\t    2048 kB\nThreads:\t3\n";
+        assert_eq!(parse_usage(stat, status), Some(want));
+        let kernel = Usage { cpu, memory: 0, threads: Some(1) };
+        assert_eq!(parse_usage(stat, "Threads:\t1\n"), Some(kernel));
+        assert_eq!(parse_usage("", ""), None);
+        let limits =
+            "Limit  Soft  Hard  Units\nMax open files            1024     524288    files\n";
+        assert_eq!(parse_limit(limits), Some(1024));
+        assert_eq!(parse_limit("Max open files  unlimited unlimited files"), None);
     }
 
     #[test]

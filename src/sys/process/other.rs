@@ -7,7 +7,7 @@ use sysinfo::{
     Pid, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System, UpdateKind, Users,
 };
 
-use super::Process;
+use super::{Process, Usage};
 use crate::model::time::Now;
 
 fn ask(which: ProcessesToUpdate<'_>, kind: ProcessRefreshKind) -> System {
@@ -27,6 +27,7 @@ fn known(process: &sysinfo::Process) -> Process {
         name: process.name().to_string_lossy().into_owned(),
         start: process.start_time(),
         zombie: matches!(process.status(), ProcessStatus::Zombie | ProcessStatus::Dead),
+        stopped: matches!(process.status(), ProcessStatus::Stop),
     }
 }
 
@@ -57,6 +58,22 @@ pub(super) fn uid(pid: u32) -> Option<u32> {
     let kind = ProcessRefreshKind::nothing().with_user(UpdateKind::Always);
     let system = about(pid, kind);
     system.process(Pid::from_u32(pid))?.effective_user_id().map(|uid| **uid)
+}
+
+pub(super) fn usage(pid: u32) -> Option<Usage> {
+    let kind = ProcessRefreshKind::nothing().with_cpu().with_memory();
+    let system = about(pid, kind);
+    let process = system.process(Pid::from_u32(pid))?;
+    let cpu = std::time::Duration::from_millis(process.accumulated_cpu_time());
+    Some(Usage { cpu, memory: process.memory(), threads: None })
+}
+
+pub(super) fn open_files(_: u32) -> Option<u64> {
+    None
+}
+
+pub(super) fn most_files(_: u32) -> Option<u64> {
+    None
 }
 
 pub(super) fn argv(pid: u32) -> Vec<String> {
