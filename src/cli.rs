@@ -188,8 +188,8 @@ pub enum Command {
 #[derive(Debug, Args)]
 #[command(after_long_help = CHECK)]
 pub struct Check {
-    /// A configured service, or a probe: a URL, or `kind:target?key=value` of the kind tcp, port, systemd,
-    /// supervisord, process, pidfile, file, disk, inodes, memory, load, exec, plugin; see miraclemax-config(5)
+    /// A configured service, or a probe: a URL, or `kind:target?key=value`, such as `systemd:nginx` or
+    /// `tcp:localhost:5432`; the kinds are in miraclemax-config(5)
     #[arg(value_name = "SERVICE|PROBE")]
     pub what: Vec<String>,
     /// Tell the configured channels when a service has gone down, for those who want alerts and no healing

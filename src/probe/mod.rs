@@ -1,9 +1,11 @@
 //! What is. One file a kind: its settings, its look, its tests. Looking never changes anything: nothing here
 //! can reach a manager's acts, the state or the config.
 
+mod clock;
 mod command;
 mod content;
 mod disk;
+mod failed_units;
 mod file;
 mod http;
 mod inodes;
@@ -15,6 +17,7 @@ mod port;
 mod process;
 mod seen;
 mod side_by_side;
+mod swap;
 mod tcp;
 mod unit;
 
@@ -28,8 +31,10 @@ use crate::model::unit::{ManagerKind, UnitName};
 use crate::model::verdict::Verdict;
 use crate::sys::clock::Deadline;
 
+pub use clock::Clock;
 pub use command::Command;
 pub use disk::Disk;
+pub use failed_units::FailedUnits;
 pub use file::File;
 pub use http::Http;
 pub use inodes::Inodes;
@@ -40,6 +45,7 @@ pub use port::Port;
 pub use process::Process;
 pub use seen::Seen;
 pub use side_by_side::{Ask, Bounds, look_all};
+pub use swap::Swap;
 pub use tcp::Tcp;
 pub use unit::Unit;
 
@@ -85,6 +91,12 @@ pub enum Kind {
     Memory(Memory),
     /// The host is not overloaded.
     Load(Load),
+    /// The host has not swapped out too much.
+    Swap(Swap),
+    /// The host's clock is right.
+    Clock(Clock),
+    /// No unit of the host's systemd has failed.
+    FailedUnits(FailedUnits),
 }
 
 impl Probe {
@@ -105,6 +117,9 @@ impl Probe {
         "inodes",
         "memory",
         "load",
+        "swap",
+        "clock",
+        "failed-units",
     ];
 
     /// Reads the settings of a probe of this `kind` looking at `target` (`tcp`, `localhost:5432`; for `http` and
@@ -132,6 +147,9 @@ impl Probe {
             "inodes" => Inodes::read(target, &mut fields).map(Kind::Inodes),
             "memory" => Memory::read(target, &mut fields).map(Kind::Memory),
             "load" => Load::read(target, &mut fields).map(Kind::Load),
+            "swap" => Swap::read(target, &mut fields).map(Kind::Swap),
+            "clock" => Clock::read(target, &mut fields).map(Kind::Clock),
+            "failed-units" => FailedUnits::read(target, &mut fields).map(Kind::FailedUnits),
             _ => {
                 unknown(kind, &mut fields);
                 // Its keys cannot be judged, so they are not reported on top.
@@ -190,7 +208,7 @@ impl Kind {
 
     /// Whether its look can wait for something outside; those that cannot need no thread.
     fn waits(&self) -> bool {
-        !matches!(self, Self::Unit(_) | Self::Memory(_) | Self::Load(_))
+        !matches!(self, Self::Unit(_) | Self::Memory(_) | Self::Load(_) | Self::Swap(_))
     }
 
     fn look(&self, at: &At<'_>) -> Answer {
@@ -207,6 +225,9 @@ impl Kind {
             Self::Inodes(inodes) => inodes.look(at),
             Self::Memory(memory) => memory.look(),
             Self::Load(load) => load.look(at),
+            Self::Swap(swap) => swap.look(at),
+            Self::Clock(clock) => clock.look(at),
+            Self::FailedUnits(units) => units.look(at),
         }
     }
 }

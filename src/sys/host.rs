@@ -16,6 +16,15 @@ pub struct Memory {
     pub available: u64,
 }
 
+/// Memory on disk, in bytes; all zero where there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Swap {
+    /// All of it.
+    pub total: u64,
+    /// What is not in use.
+    pub free: u64,
+}
+
 /// A file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Disk {
@@ -63,6 +72,21 @@ pub fn memory() -> Result<Memory, String> {
             0 => Err("the system does not tell its memory".into()),
             total => Ok(Memory { total, available: system.available_memory() }),
         }
+    }
+}
+
+/// See [`Swap`].
+pub fn swap() -> Result<Swap, String> {
+    #[cfg(target_os = "linux")]
+    {
+        parse_swap(&read("/proc/meminfo")?)
+            .ok_or_else(|| "cannot understand `/proc/meminfo`".into())
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let mut system = sysinfo::System::new();
+        system.refresh_memory_specifics(sysinfo::MemoryRefreshKind::nothing().with_swap());
+        Ok(Swap { total: system.total_swap(), free: system.free_swap() })
     }
 }
 
@@ -118,14 +142,26 @@ fn parse_load(text: &str) -> Option<[f64; 3]> {
     Some([numbers.next()?.ok()?, numbers.next()?.ok()?, numbers.next()?.ok()?])
 }
 
-/// `MemTotal:` and `MemAvailable:` in kB (proc(5)); the latter since Linux 3.14.
+/// `MemTotal:` and `MemAvailable:` (proc(5)); the latter since Linux 3.14.
 #[cfg(target_os = "linux")]
 fn parse_memory(text: &str) -> Option<Memory> {
-    let bytes = |key: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(key))?;
-        line.trim().strip_suffix(" kB")?.parse::<u64>().ok()?.checked_mul(1024)
-    };
-    Some(Memory { total: bytes("MemTotal:")?, available: bytes("MemAvailable:")? })
+    Some(Memory {
+        total: in_bytes(text, "MemTotal:")?,
+        available: in_bytes(text, "MemAvailable:")?,
+    })
+}
+
+/// `SwapTotal:` and `SwapFree:` (proc(5)).
+#[cfg(target_os = "linux")]
+fn parse_swap(text: &str) -> Option<Swap> {
+    Some(Swap { total: in_bytes(text, "SwapTotal:")?, free: in_bytes(text, "SwapFree:")? })
+}
+
+/// The value of `key`, which is in kB there.
+#[cfg(target_os = "linux")]
+fn in_bytes(text: &str, key: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(key))?;
+    line.trim().strip_suffix(" kB")?.parse::<u64>().ok()?.checked_mul(1024)
 }
 
 #[cfg(test)]
@@ -152,5 +188,8 @@ mod tests {
         let text = "MemTotal:       16000 kB\nMemFree:  1 kB\nMemAvailable:    4000 kB\n";
         assert_eq!(parse_memory(text), Some(Memory { total: 16_384_000, available: 4_096_000 }));
         assert_eq!(parse_memory("MemTotal: 5 kB\n"), None);
+        let swap = Swap { total: 2048, free: 1024 };
+        assert_eq!(parse_swap("SwapTotal: 2 kB\nSwapFree:   1 kB\n"), Some(swap));
+        assert_eq!(parse_swap("SwapTotal: 2 kB\n"), None);
     }
 }

@@ -15,6 +15,7 @@ pub mod mail;
 pub mod process;
 pub mod secret;
 pub mod signal;
+pub mod sntp;
 pub mod sockets;
 pub mod why;
 pub mod xmlrpc;
