@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use crate::config::{Config, Service};
 use crate::manager::{self, Reach, Settled};
+use crate::model::text::one_line;
 use crate::model::trail::Left;
 use crate::model::unit::{Found, ManagerKind, UnitFacts, UnitName};
 use crate::model::verdict::{Look, Verdict};
-use crate::probe::{self, Ask, Bounds, Probe, Seen};
+use crate::probe::{self, Ask, Bounds, Probe, Progress, Seen};
 use crate::report::screen::Screen;
+use crate::report::text::WIDTH;
 use crate::sys::clock::{self, Deadline};
 
 /// A manager that has not answered by then is not asked again in this round.
@@ -115,12 +117,17 @@ impl<'a> Eye<'a> {
     }
 
     fn ask(&self, asks: Vec<Ask>, units: HashMap<UnitName, Found>) -> Vec<Look> {
-        let (total, mut done) = (asks.len(), 0);
         let bounds = Bounds { jobs: self.jobs, deadline: self.deadline };
-        probe::look_all(asks, &Arc::new(Seen::new(units)), &bounds, &mut |_, look| {
-            done += 1;
-            self.screen.progress(&format!("looking: {done} of {total} ({})", look.probe));
-        })
+        probe::look_all(
+            asks,
+            &Arc::new(Seen::new(units)),
+            &bounds,
+            &mut |Progress { done, total, waiting }| {
+                let waiting = waiting.map(|probe| format!(", waiting for {probe}"));
+                let text = format!("looking: {done} of {total}{}", waiting.unwrap_or_default());
+                self.screen.progress(&one_line(&text, WIDTH - 1));
+            },
+        )
     }
 
     fn units(&self, services: &[&Service]) -> HashMap<UnitName, Found> {

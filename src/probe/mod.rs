@@ -20,6 +20,7 @@ mod side_by_side;
 mod swap;
 mod tcp;
 mod unit;
+mod workers;
 
 use std::time::Duration;
 
@@ -44,7 +45,7 @@ pub use plugin::Plugin;
 pub use port::Port;
 pub use process::Process;
 pub use seen::Seen;
-pub use side_by_side::{Ask, Bounds, look_all};
+pub use side_by_side::{Ask, Bounds, Progress, look_all};
 pub use swap::Swap;
 pub use tcp::Tcp;
 pub use unit::Unit;

@@ -1,7 +1,9 @@
 //! Looks with many probes side by side, under a bound. Each look has its own time; one that does not come
 //! back by then is given up and its thread left behind, so that nothing that hangs holds the others or the run.
+//! What a look costs here does not depend on how many there are.
 
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -10,11 +12,15 @@ use std::time::Duration;
 use crate::model::text::human_duration;
 use crate::model::trail::Before;
 use crate::model::verdict::Look;
+use crate::probe::workers::{Worker, Workers};
 use crate::probe::{Answer, At, Probe, Seen};
 use crate::sys::clock::{Deadline, Stopwatch};
 
 /// A probe ends by its own limit, and says more of it than that it did not answer; so it gets this much longer.
 const SLACK: Duration = Duration::from_millis(500);
+/// How long it may take before anybody is told how far it is, and how often they are told then.
+const QUIET: Duration = Duration::from_millis(700);
+const TICK: Duration = Duration::from_millis(100);
 
 /// How much at once, and until when.
 #[derive(Debug, Clone, Copy)]
@@ -42,13 +48,24 @@ pub struct Ask {
     pub before: Before,
 }
 
-/// Looks with all of them. The looks come back in the order of `asks`; `progress` hears of each as it comes,
-/// with its place in that order.
+/// How far it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress<'a> {
+    /// Looks that are over.
+    pub done: usize,
+    /// All of them.
+    pub total: usize,
+    /// The probe that has been waited for the longest.
+    pub waiting: Option<&'a str>,
+}
+
+/// Looks with all of them. The looks come back in the order of `asks`. `progress` is told when it takes long, ten
+/// times a second.
 pub fn look_all(
     asks: Vec<Ask>,
     seen: &Arc<Seen>,
     bounds: &Bounds,
-    progress: &mut dyn FnMut(usize, &Look),
+    progress: &mut dyn FnMut(Progress<'_>),
 ) -> Vec<Look> {
     let deadline = bounds.deadline;
     let jobs = asks.into_iter().map(|ask| {
@@ -94,10 +111,9 @@ struct Job {
 
 /// A look that goes on in its thread.
 struct Running {
-    index: usize,
     tried: u32,
     watch: Stopwatch,
-    cutoff: Deadline,
+    worker: Worker,
 }
 
 /// What a look came to, and which try of which job it was.
@@ -111,30 +127,45 @@ struct Done {
 struct Round<'a> {
     jobs: Vec<Job>,
     looks: Vec<Option<Look>>,
+    done: usize,
     at_once: usize,
     deadline: Deadline,
-    progress: &'a mut dyn FnMut(usize, &Look),
+    progress: &'a mut dyn FnMut(Progress<'_>),
+    next_tick: Deadline,
+    workers: Workers,
     /// Which job, and which try of it comes next.
     ready: VecDeque<(usize, u32)>,
-    running: Vec<Running>,
-    /// Not up, and to be tried again then.
-    resting: Vec<(Deadline, Done)>,
+    /// By job.
+    running: Vec<Option<Running>>,
+    count: usize,
+    /// When each that runs is given up, the soonest first; some have come back meanwhile.
+    cutoffs: BinaryHeap<Reverse<(Deadline, usize, u32)>>,
+    /// By job: not up, and to be tried again.
+    resting: Vec<Option<Done>>,
+    /// When, the soonest first.
+    rests: BinaryHeap<Reverse<(Deadline, usize)>>,
     sender: Sender<Done>,
     receiver: Receiver<Done>,
 }
 
 impl<'a> Round<'a> {
-    fn new(jobs: Vec<Job>, bounds: &Bounds, progress: &'a mut dyn FnMut(usize, &Look)) -> Self {
+    fn new(jobs: Vec<Job>, bounds: &Bounds, progress: &'a mut dyn FnMut(Progress<'_>)) -> Self {
         let (sender, receiver) = mpsc::channel();
         Self {
             looks: jobs.iter().map(|_| None).collect(),
+            done: 0,
             ready: (0..jobs.len()).map(|index| (index, 1)).collect(),
+            running: jobs.iter().map(|_| None).collect(),
+            count: 0,
+            cutoffs: BinaryHeap::new(),
+            resting: jobs.iter().map(|_| None).collect(),
+            rests: BinaryHeap::new(),
             jobs,
             at_once: bounds.jobs.max(1),
             deadline: bounds.deadline,
             progress,
-            running: Vec::new(),
-            resting: Vec::new(),
+            next_tick: Deadline::after(QUIET),
+            workers: Workers::default(),
             sender,
             receiver,
         }
@@ -147,7 +178,7 @@ impl<'a> Round<'a> {
                 self.stop();
             }
             self.begin();
-            if self.running.is_empty() && self.resting.is_empty() {
+            if self.count == 0 && self.rests.is_empty() {
                 break;
             }
             if let Ok(done) = self.receiver.recv_timeout(self.pause()) {
@@ -158,22 +189,29 @@ impl<'a> Round<'a> {
                 self.weigh(done);
             }
             self.give_up();
+            self.tell();
         }
         self.looks.into_iter().flatten().collect()
     }
 
     /// Those whose pause is over are ready again.
     fn wake(&mut self) {
-        let all = std::mem::take(&mut self.resting);
-        let (over, rest): (Vec<_>, _) = all.into_iter().partition(|(until, _)| until.passed());
-        self.resting = rest;
-        self.ready.extend(over.into_iter().map(|(_, done)| (done.index, done.tried + 1)));
+        while let Some(Reverse((until, index))) = self.rests.peek().copied()
+            && until.passed()
+        {
+            self.rests.pop();
+            if let Some(done) = self.resting[index].take() {
+                self.ready.push_back((index, done.tried + 1));
+            }
+        }
     }
 
     /// The run's time is over: what is not under way will not be.
     fn stop(&mut self) {
-        for (_, done) in std::mem::take(&mut self.resting) {
-            self.finish(done.index, done.answer, done.took);
+        for Reverse((_, index)) in std::mem::take(&mut self.rests) {
+            if let Some(done) = self.resting[index].take() {
+                self.finish(index, done.answer, done.took);
+            }
         }
         for (index, _) in std::mem::take(&mut self.ready) {
             let answer = Answer::unknown("not looked at: the run's deadline came first");
@@ -182,7 +220,7 @@ impl<'a> Round<'a> {
     }
 
     fn begin(&mut self) {
-        while self.running.len() < self.at_once {
+        while self.count < self.at_once {
             let Some((index, tried)) = self.ready.pop_front() else { break };
             let (job, watch) = (&self.jobs[index], Stopwatch::start());
             let work = Arc::clone(&job.work);
@@ -198,8 +236,12 @@ impl<'a> Round<'a> {
                 // The receiver has gone when the round is over: then it is too late.
                 let _ = sender.send(Done { index, tried, answer, took: watch.read() });
             };
-            match std::thread::Builder::new().name("probe".into()).spawn(look) {
-                Ok(_) => self.running.push(Running { index, tried, watch, cutoff }),
+            match self.workers.give(Box::new(look)) {
+                Ok(worker) => {
+                    self.running[index] = Some(Running { tried, watch, worker });
+                    self.count += 1;
+                    self.cutoffs.push(Reverse((cutoff, index, tried)));
+                }
                 Err(err) => {
                     let answer = Answer::unknown(format!("no thread could be started: {err}"));
                     self.finish(index, answer, watch.read());
@@ -208,25 +250,35 @@ impl<'a> Round<'a> {
         }
     }
 
+    /// Takes this try of a job from those that run; none when it was given up.
+    fn take(&mut self, index: usize, tried: u32) -> Option<Running> {
+        let running = self.running[index].take_if(|running| running.tried == tried)?;
+        self.count -= 1;
+        Some(running)
+    }
+
     fn weigh(&mut self, done: Done) {
-        let same = |running: &Running| (running.index, running.tried) == (done.index, done.tried);
         // One that was given up may still come back: too late.
-        let Some(place) = self.running.iter().position(same) else { return };
-        self.running.swap_remove(place);
+        let Some(running) = self.take(done.index, done.tried) else { return };
+        self.workers.back(running.worker);
         let job = &self.jobs[done.index];
         if done.answer.verdict.is_up() || done.tried >= job.tries || self.deadline.passed() {
             self.finish(done.index, done.answer, done.took);
         } else {
-            self.resting.push((Deadline::after(job.gap), done));
+            let index = done.index;
+            self.rests.push(Reverse((Deadline::after(job.gap), index)));
+            self.resting[index] = Some(done);
         }
     }
 
     fn give_up(&mut self) {
-        let all = std::mem::take(&mut self.running);
-        let (late, rest): (Vec<_>, _) = all.into_iter().partition(|r| r.cutoff.passed());
-        self.running = rest;
-        for Running { index, watch, .. } in late {
-            let (took, limit) = (watch.read(), self.jobs[index].timeout);
+        while let Some(Reverse((cutoff, index, tried))) = self.cutoffs.peek().copied()
+            && (cutoff.passed() || !self.runs(index, tried))
+        {
+            self.cutoffs.pop();
+            // Its worker is dropped, and ends if the look ever does.
+            let Some(running) = self.take(index, tried) else { continue };
+            let (took, limit) = (running.watch.read(), self.jobs[index].timeout);
             let answer = if took < limit {
                 Answer::unknown("it had not answered when the run's deadline came")
             } else {
@@ -237,10 +289,14 @@ impl<'a> Round<'a> {
         }
     }
 
+    fn runs(&self, index: usize, tried: u32) -> bool {
+        self.running[index].as_ref().is_some_and(|running| running.tried == tried)
+    }
+
     fn finish(&mut self, index: usize, answer: Answer, took: Duration) {
         let job = &self.jobs[index];
         let trail = answer.trail.map_or_else(|| job.before.kept(), Arc::new);
-        let look = Look {
+        self.looks[index] = Some(Look {
             probe: job.text.clone(),
             verdict: answer.verdict,
             detail: answer.detail,
@@ -249,16 +305,32 @@ impl<'a> Round<'a> {
             measures: answer.measures,
             took,
             trail,
-        };
-        (self.progress)(index, &look);
-        self.looks[index] = Some(look);
+        });
+        self.done += 1;
+    }
+
+    fn tell(&mut self) {
+        if !self.next_tick.passed() {
+            return;
+        }
+        self.next_tick = Deadline::after(TICK);
+        let running = self.running.iter().zip(&self.jobs);
+        let longest = running
+            .filter_map(|(running, job)| Some((running.as_ref()?.watch.read(), job)))
+            .max_by_key(|(time, _)| *time);
+        (self.progress)(Progress {
+            done: self.done,
+            total: self.jobs.len(),
+            waiting: longest.map(|(_, job)| job.text.as_str()),
+        });
     }
 
     /// Until something has to be done at the latest.
     fn pause(&self) -> Duration {
-        let cutoffs = self.running.iter().map(|running| running.cutoff.left());
-        let rests = self.resting.iter().map(|(until, _)| until.left());
-        let next = cutoffs.chain(rests).min().unwrap_or_default();
+        let cutoff = self.cutoffs.peek().map(|Reverse((cutoff, ..))| cutoff.left());
+        let rest = self.rests.peek().map(|Reverse((until, _))| until.left());
+        let next = cutoff.into_iter().chain(rest).min().unwrap_or_default();
+        let next = next.min(self.next_tick.left());
         if self.deadline.passed() { next } else { next.min(self.deadline.left()) }
     }
 }
@@ -273,155 +345,4 @@ fn caught(work: &Work, again: bool) -> Answer {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::verdict::Verdict;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    const LONG: Duration = Duration::from_secs(20);
-    const SHORT: Duration = Duration::from_millis(50);
-
-    fn job(
-        tries: u32,
-        timeout: Duration,
-        work: impl Fn(bool) -> Answer + Send + Sync + 'static,
-    ) -> Job {
-        let (text, gap) = ("test".to_owned(), Duration::from_millis(1));
-        Job {
-            text,
-            work: Arc::new(work),
-            timeout,
-            tries,
-            gap,
-            threaded: true,
-            before: Before::Nowhere,
-        }
-    }
-
-    fn round(jobs: Vec<Job>, at_once: usize, deadline: Duration) -> (Vec<Look>, Vec<usize>) {
-        let bounds = Bounds { jobs: at_once, deadline: Deadline::after(deadline) };
-        let mut heard = Vec::new();
-        let looks = Round::new(jobs, &bounds, &mut |index, _| heard.push(index)).run();
-        (looks, heard)
-    }
-
-    /// Blocks until it is dropped by the other side, as a hung mount would.
-    fn hangs() -> (Sender<()>, impl Fn(bool) -> Answer + Send + Sync + 'static) {
-        let (sender, receiver) = mpsc::channel::<()>();
-        let receiver = std::sync::Mutex::new(receiver);
-        let work = move |_| {
-            let _ = receiver.lock().map(|receiver| receiver.recv());
-            Answer::up("late")
-        };
-        (sender, work)
-    }
-
-    #[test]
-    fn order_is_kept_and_never_more_than_the_bound_run_at_once() {
-        static NOW: AtomicUsize = AtomicUsize::new(0);
-        static MOST: AtomicUsize = AtomicUsize::new(0);
-        let jobs = (0..200).map(|number| {
-            job(1, LONG, move |_| {
-                MOST.fetch_max(NOW.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                std::thread::sleep(Duration::from_millis(5));
-                NOW.fetch_sub(1, Ordering::SeqCst);
-                Answer::up(number.to_string())
-            })
-        });
-        let watch = Stopwatch::start();
-        let (looks, mut heard) = round(jobs.collect(), 32, LONG);
-        let most = MOST.load(Ordering::SeqCst);
-        assert!((2..=32).contains(&most), "{most} at once");
-        // One after the other it would be a second at least.
-        assert!(watch.read() < Duration::from_millis(900), "{:?}", watch.read());
-        let want: Vec<String> = (0..200).map(|number| number.to_string()).collect();
-        assert_eq!(looks.iter().map(|look| look.detail.clone()).collect::<Vec<_>>(), want);
-        heard.sort_unstable();
-        assert_eq!(heard, (0..200).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn one_that_hangs_is_unknown_and_holds_nobody() {
-        let (hold, work) = hangs();
-        let jobs = vec![job(3, SHORT, work), job(1, LONG, |_| Answer::up("fine"))];
-        let watch = Stopwatch::start();
-        let (looks, _) = round(jobs, 1, LONG);
-        assert_eq!(looks[0].verdict, Verdict::Unknown("it did not answer within 0.1s".into()));
-        assert_eq!(looks[1].detail, "fine");
-        assert!(watch.read() < Duration::from_secs(5), "{:?}", watch.read());
-        drop(hold);
-    }
-
-    #[test]
-    fn a_panic_is_unknown_for_that_one_only() {
-        let jobs = vec![
-            job(1, LONG, |_| panic!("on purpose")),
-            job(1, LONG, |_| Answer::up("fine")),
-            Job { threaded: false, ..job(1, LONG, |_| panic!("inline")) },
-        ];
-        let (looks, _) = round(jobs, 2, LONG);
-        assert_eq!(looks[0].verdict.reason(), "the probe itself broke: on purpose");
-        assert!(looks[1].verdict.is_up());
-        assert_eq!(looks[2].verdict.reason(), "the probe itself broke: inline");
-    }
-
-    #[test]
-    fn what_is_not_up_is_tried_again_and_told_that_it_is() {
-        let count = Arc::new(AtomicUsize::new(0));
-        let third = |count: &Arc<AtomicUsize>| {
-            let count = Arc::clone(count);
-            move |again| {
-                let before = count.fetch_add(1, Ordering::SeqCst);
-                assert_eq!(again, before > 0);
-                if before < 2 { Answer::down("not yet") } else { Answer::up("now") }
-            }
-        };
-        let (looks, heard) = round(vec![job(3, LONG, third(&count))], 4, LONG);
-        assert_eq!((looks[0].detail.as_str(), heard.len()), ("now", 1));
-        count.store(0, Ordering::SeqCst);
-        let (looks, _) = round(vec![job(2, LONG, third(&count))], 4, LONG);
-        assert_eq!(looks[0].verdict, Verdict::Down("not yet".into()));
-        assert_eq!(count.load(Ordering::SeqCst), 2);
-    }
-
-    #[test]
-    fn at_the_deadline_the_rest_is_unknown_but_what_was_seen_counts() {
-        let (hold, work) = hangs();
-        let mut seen_down = job(9, LONG, |_| Answer::down("seen"));
-        seen_down.gap = LONG;
-        let jobs = vec![seen_down, job(1, LONG, work), job(1, LONG, |_| Answer::up("never"))];
-        let watch = Stopwatch::start();
-        let (looks, _) = round(jobs, 1, Duration::from_millis(100));
-        assert!(watch.read() < Duration::from_secs(5), "{:?}", watch.read());
-        let reasons: Vec<_> = looks.iter().map(|look| look.verdict.reason()).collect();
-        assert_eq!(
-            reasons,
-            [
-                "seen",
-                "it had not answered when the run's deadline came",
-                "not looked at: the run's deadline came first"
-            ]
-        );
-        assert!(looks[0].verdict.is_down() && !looks[1].verdict.is_down());
-        drop(hold);
-    }
-
-    #[test]
-    fn a_look_that_leaves_nothing_keeps_what_was_left_before() {
-        let trail = |n: u32| Arc::new(crate::model::trail::Trail::from([("n".into(), n.into())]));
-        let with =
-            |work: fn(bool) -> Answer| Job { before: Before::Kept(trail(1)), ..job(1, LONG, work) };
-        let jobs = vec![
-            with(|_| Answer::unknown("nothing seen")),
-            with(|_| Answer::up("").leaving("n", 2.into())),
-            Job { before: Before::Nowhere, ..with(|_| Answer::up("")) },
-        ];
-        let trails: Vec<_> = round(jobs, 4, LONG).0.into_iter().map(|look| look.trail).collect();
-        assert_eq!(trails, [trail(1), trail(2), Arc::default()]);
-    }
-
-    #[test]
-    fn nothing_asked_is_nothing_answered() {
-        assert_eq!(round(vec![], 32, LONG).0, []);
-    }
-}
+mod tests;

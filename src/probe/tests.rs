@@ -55,7 +55,7 @@ fn look_with(text: &str, seen: Seen, limit: Duration, before: Before) -> Look {
         before,
     };
     let bounds = Bounds { jobs: 4, deadline: Deadline::after(Duration::from_secs(60)) };
-    look_all(vec![ask], &Arc::new(seen), &bounds, &mut |_, _| {}).remove(0)
+    look_all(vec![ask], &Arc::new(seen), &bounds, &mut |_| {}).remove(0)
 }
 
 pub(super) fn look_seeing(text: &str, seen: Seen) -> Look {

@@ -47,7 +47,7 @@ pub fn pause(duration: Duration) {
 }
 
 /// The moment by which something must have ended.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deadline(Instant);
 
 impl Deadline {
