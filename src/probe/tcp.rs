@@ -1,12 +1,13 @@
 //! `tcp:localhost:5432`: somebody accepts connections there. Connects and hangs up; sends nothing.
 
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use crate::model::fields::Fields;
 use crate::model::text::human_duration;
 use crate::probe::{Answer, At};
 use crate::sys::clock::{Deadline, Stopwatch};
+use crate::sys::names::{self, Unresolved};
 use crate::sys::why::why;
 
 /// Where to connect, and how soon it must have worked.
@@ -34,21 +35,20 @@ impl Tcp {
     pub(super) fn look(&self, at: &At<'_>) -> Answer {
         let (deadline, watch) = (Deadline::after(at.limit), Stopwatch::start());
         let shown = self.shown();
-        // May hang: the caller leaves this thread behind when it does.
-        let found = (self.host.as_str(), self.port).to_socket_addrs();
-        let found: Vec<_> = match found {
-            Ok(found) => found.collect(),
-            Err(err) => {
-                return Answer::down(format!(
-                    "`{shown}`: the name does not resolve: {}",
-                    why(&err)
-                ));
+        let found = match names::resolve(&self.host, at.limit) {
+            Ok(found) => found,
+            Err(unresolved @ Unresolved::Not(_)) => {
+                return Answer::down(format!("`{shown}`: {unresolved}"));
             }
+            // Nothing is known of the server then.
+            Err(late) => return Answer::unknown(format!("`{shown}`: {late}")),
         };
-        let mut last = "the name has no address".to_owned();
-        for addr in found {
+        let mut last = String::new();
+        for ip in found {
+            let addr = SocketAddr::new(ip, self.port);
             let left = deadline.left();
             if left.is_zero() {
+                last = format!("no connection within {}", human_duration(at.limit));
                 break;
             }
             match connect(addr, left) {
