@@ -75,6 +75,8 @@ fn mistakes_in_a_probe_on_the_command_line_are_shown_with_a_caret() {
         "port:http",
         "disk:var?free=10%",
         "disk:/var?free=many",
+        "disk:/var?warn=20&crit=10%",
+        "disk:/var?warn=20%&crit=5G&clear_above=6G",
         "file:/backup/db.dump?max_age=26",
         "process:nginx?count=x",
         "process:nginx?cpu=lots",

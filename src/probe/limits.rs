@@ -59,6 +59,16 @@ impl Limits {
         Self { unit, warn: None, crit: None, clear: None }
     }
 
+    /// These, read elsewhere.
+    pub(super) fn of(
+        unit: Unit,
+        warn: Option<Range>,
+        crit: Option<Range>,
+        clear_above: Option<f64>,
+    ) -> Self {
+        Self { unit, warn, crit, clear: clear_above.map(Clear::Above) }
+    }
+
     /// Reads them by their keys. A bare number is, as monitoring plugins have it, from 0 to it.
     pub(super) fn read(keys: &Keys, unit: Unit, fields: &mut Fields<'_>) -> Self {
         let warn = range(keys.warn, unit, fields);
@@ -148,7 +158,8 @@ fn mark(key: &'static str, unit: Unit, fields: &mut Fields<'_>) -> Option<f64> {
     read(key, "a number in its unit", fields, |text| Range::number(text, unit))
 }
 
-fn read<T>(
+/// What `parse` makes of `key`, a number or a string; its error is told with the key.
+pub(super) fn read<T>(
     key: &'static str,
     expected: &str,
     fields: &mut Fields<'_>,

@@ -15,6 +15,7 @@ mod memory;
 mod plugin;
 mod port;
 mod process;
+mod room;
 mod seen;
 mod side_by_side;
 mod swap;
@@ -224,7 +225,7 @@ impl Kind {
             Self::File(file) => file.look(at),
             Self::Disk(disk) => disk.look(at),
             Self::Inodes(inodes) => inodes.look(at),
-            Self::Memory(memory) => memory.look(),
+            Self::Memory(memory) => memory.look(at),
             Self::Load(load) => load.look(at),
             Self::Swap(swap) => swap.look(at),
             Self::Clock(clock) => clock.look(at),

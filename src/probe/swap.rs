@@ -5,9 +5,9 @@ use crate::model::measure::{Measure, Unit};
 use crate::model::range::Range;
 use crate::model::text::human_size;
 use crate::model::trail::Before;
-use crate::probe::disk::percent;
 use crate::probe::limits::{Limits, MAIN};
 use crate::probe::memory::nothing;
+use crate::probe::room::percent;
 use crate::probe::{Answer, At};
 use crate::sys::host;
 

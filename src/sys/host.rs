@@ -36,6 +36,8 @@ pub struct Disk {
     pub inodes: u64,
     /// Inodes still free.
     pub inodes_free: u64,
+    /// Nothing can be written there, whatever its permissions.
+    pub read_only: bool,
 }
 
 /// The run queue's average length over 1, 5 and 15 minutes.
@@ -100,6 +102,7 @@ pub fn disk(path: &Path, limit: Duration) -> Result<Disk, Missed> {
         free: about.f_bavail.saturating_mul(about.f_frsize),
         inodes: about.f_files,
         inodes_free: about.f_favail,
+        read_only: about.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY),
     })
 }
 
