@@ -42,9 +42,10 @@ const ALLOWED: [(&str, &[&str]); 15] = [
 ];
 
 /// What commands share; everything else in `commands` is a command, and one command never imports another.
-const SHARED: [&str; 10] = [
+const SHARED: [&str; 11] = [
     "setup",
     "cycle",
+    "gate",
     "memory",
     "healing",
     "attempting",

@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::commands::gate::Gate;
 use crate::config::{Config, Service};
 use crate::manager::{self, Reach, Settled};
+use crate::model::policy::Policy;
 use crate::model::text::one_line;
-use crate::model::trail::Left;
+use crate::model::trail::{Before, Left};
 use crate::model::unit::{Found, ManagerKind, UnitFacts, UnitName};
 use crate::model::verdict::{Look, Verdict};
 use crate::probe::{self, Ask, Bounds, Probe, Progress, Seen};
@@ -18,6 +20,9 @@ use crate::sys::clock::{self, Deadline};
 
 /// A manager that has not answered by then is not asked again in this round.
 const MANAGER_LIMIT: Duration = Duration::from_secs(10);
+
+/// Bound on a look of the gate, unless it has its own: all that is down waits for it.
+const GATE_LIMIT: Duration = Duration::from_secs(5);
 
 /// What was seen of one service.
 pub(super) struct Sight<'c> {
@@ -43,17 +48,18 @@ pub(super) struct Eye<'a> {
     pub(super) jobs: usize,
     pub(super) deadline: Deadline,
     pub(super) screen: &'a Screen,
+    pub(super) gate: Gate<'a>,
 }
 
 impl<'a> Eye<'a> {
     /// As the config says.
     pub(super) fn new(
-        config: &Config,
+        config: &'a Config,
         reach: &'a Reach,
         deadline: Deadline,
         screen: &'a Screen,
     ) -> Self {
-        Self { reach, jobs: config.jobs, deadline, screen }
+        Self { reach, jobs: config.jobs, deadline, screen, gate: Gate::of(&config.gate) }
     }
 
     /// Looks at all of them; who is not up is looked at again, as often as its policy's `tries` says. Each look
@@ -117,6 +123,19 @@ impl<'a> Eye<'a> {
     }
 
     fn ask(&self, asks: Vec<Ask>, units: HashMap<UnitName, Found>) -> Vec<Look> {
+        if !self.gate.is_set() {
+            return self.look_all(asks, units);
+        }
+        let hosts: Vec<_> = asks.iter().map(|ask| ask.probe.host()).collect();
+        let mut looks = self.look_all(asks, units);
+        self.gate.weigh(&mut looks, &hosts, |probes| {
+            let asks = probes.iter().map(|probe| ask_gate(probe.clone()));
+            self.look_all(asks.collect(), HashMap::new())
+        });
+        looks
+    }
+
+    fn look_all(&self, asks: Vec<Ask>, units: HashMap<UnitName, Found>) -> Vec<Look> {
         let bounds = Bounds { jobs: self.jobs, deadline: self.deadline };
         probe::look_all(
             asks,
@@ -157,6 +176,18 @@ fn probes_of(service: &Service, settled: &Settled) -> Vec<Probe> {
         probes.insert(0, Probe::implied_unit(&unit));
     }
     probes
+}
+
+fn ask_gate(probe: Probe) -> Ask {
+    let policy = Policy::default();
+    Ask {
+        timeout: probe.timeout.unwrap_or(GATE_LIMIT),
+        tries: probe.tries.unwrap_or(1),
+        gap: probe.gap.unwrap_or(policy.gap),
+        start_grace: policy.start_grace,
+        before: Before::Nowhere,
+        probe: Arc::new(probe),
+    }
 }
 
 fn ask(probe: Probe, service: &Service, left: &Left) -> Ask {

@@ -6,6 +6,7 @@ mod check;
 mod cycle;
 mod drill;
 mod fresh;
+mod gate;
 mod heal;
 mod healing;
 mod keeping;

@@ -153,6 +153,8 @@ fn conf_d_adds_up_in_the_order_of_names_and_copies_are_left_out() {
 #[test]
 fn policy_keys_of_a_service_outweigh_the_defaults() {
     let config = good("full.toml");
+    let gate: Vec<_> = config.gate.iter().map(|probe| probe.text.as_str()).collect();
+    assert_eq!(gate, ["tcp:1.1.1.1:443", "https://example.org"]);
     let policy = &config.services[0].policy;
     let secs = Duration::from_secs;
     let want = Policy {

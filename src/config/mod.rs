@@ -49,6 +49,8 @@ pub struct Config {
     pub heartbeats: Vec<Heartbeat>,
     /// In the order of the files, each under a name of its own.
     pub notify: Vec<Channel>,
+    /// Probes that tell whether this host has a way out, asked when something beyond it is down.
+    pub gate: Vec<Probe>,
     /// supervisord's address, when it is not where it usually is.
     pub supervisord: Option<Server>,
 }

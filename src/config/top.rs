@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::config::lines::Lines;
-use crate::config::{Config, former, needs, policy, service};
+use crate::config::{Config, former, needs, policy, service, short};
 use crate::heartbeat::Heartbeat;
 use crate::manager::supervisord::server::Server;
 use crate::model::fields::Fields;
@@ -14,6 +14,7 @@ use crate::model::place::{Place, Problems};
 use crate::model::policy::Policy;
 use crate::model::text::human_duration;
 use crate::notify::Channel;
+use crate::probe::Probe;
 
 /// What to write when nothing is there.
 const EXAMPLE: &str = "write at least\n[[service]]\nname = \"nginx\"\nport = 80";
@@ -38,6 +39,8 @@ pub(super) fn read(
     let deadline = at_least(&mut fields, "deadline", Duration::from_secs(1), hour);
     let deadline = deadline.unwrap_or(Duration::from_secs(240));
     let jobs = fields.whole("jobs", 1..=1024).and_then(|jobs| usize::try_from(jobs).ok());
+    let spot = |text: &str, place: &Place, byte: usize| spot_in(files, text, place, byte);
+    let gate = read_gate(&mut fields, &spot);
     let defaults = fields.node("defaults");
     let supervisord = fields.node("supervisord");
     let [services, heartbeats, channels] =
@@ -63,7 +66,6 @@ pub(super) fn read(
         }
         None => base,
     };
-    let spot = |text: &str, place: &Place, byte: usize| spot_in(files, text, place, byte);
     let around = service::Around { defaults: &policy, deadline, spot: &spot };
     let services: Vec<_> =
         services.into_iter().map(|node| service::read(node, &around, problems)).collect();
@@ -101,8 +103,25 @@ pub(super) fn read(
         services: services.into_iter().map(|placed| placed.service).collect(),
         heartbeats,
         notify,
+        gate,
         supervisord,
     }
+}
+
+/// `gate = […]`: probes in short form, of something beyond this host.
+fn read_gate(fields: &mut Fields<'_>, spot: &dyn Fn(&str, &Place, usize) -> Place) -> Vec<Probe> {
+    let mut probes = Vec::new();
+    for (text, place) in fields.placed_texts("gate").unwrap_or_default() {
+        let at = |byte| spot(&text, &place, byte);
+        let probe = short::read(&text, Vec::new(), at, fields.problems());
+        if probe.as_ref().is_some_and(|probe| probe.host().is_none()) {
+            let message = format!("`{text}` cannot tell whether this host has a way out");
+            let hint = "name something beyond this host, such as `tcp:1.1.1.1:443`";
+            fields.problems().at_with_hint(&place, message, hint);
+        }
+        probes.extend(probe);
+    }
+    probes
 }
 
 /// The name that is written in a table, and where. Also of tables that turn out to be of no use: two of

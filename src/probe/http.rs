@@ -79,6 +79,17 @@ impl Http {
         one_line(&format!("{scheme}://{host}{path}{}", query.unwrap_or_default()), 200)
     }
 
+    /// The host that is asked first.
+    pub(super) fn host_name(&self) -> &str {
+        let rest = self.url.split_once("://").map_or("", |(_, rest)| rest);
+        let host = rest.split(['/', '?']).next().unwrap_or_default();
+        let host = host.rsplit('@').next().unwrap_or_default();
+        match host.strip_prefix('[') {
+            Some(rest) => rest.split(']').next().unwrap_or_default(),
+            None => host.split(':').next().unwrap_or_default(),
+        }
+    }
+
     /// Host and port, for messages.
     fn host(&self) -> String {
         let shown = self.shown();

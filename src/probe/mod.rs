@@ -179,6 +179,15 @@ impl Probe {
         Self { text, kind, timeout: None, tries: None, gap: None }
     }
 
+    /// The host that it asks over the network, which may be this one; none for what never leaves it.
+    pub fn host(&self) -> Option<String> {
+        match &self.kind {
+            Kind::Http(http) => Some(http.host_name().to_owned()),
+            Kind::Tcp(tcp) => Some(tcp.host().to_owned()),
+            _ => None,
+        }
+    }
+
     /// The unit whose facts it needs to find in [`Seen::units`]: all managers are asked beforehand, once.
     pub fn unit(&self) -> Option<&UnitName> {
         match &self.kind {

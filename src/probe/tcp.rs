@@ -32,6 +32,10 @@ impl Tcp {
         Some(Self { host, port, under })
     }
 
+    pub(super) fn host(&self) -> &str {
+        &self.host
+    }
+
     pub(super) fn look(&self, at: &At<'_>) -> Answer {
         let (deadline, watch) = (Deadline::after(at.limit), Stopwatch::start());
         let shown = self.shown();

@@ -110,3 +110,15 @@ fn implied_probes_read_as_if_written() {
     let implied = Probe::implied_unit(&name);
     assert_eq!((implied.text.as_str(), implied.unit()), ("supervisord:web", Some(&name)));
 }
+
+#[test]
+fn the_host_that_is_asked_is_known() {
+    for (text, want) in [
+        ("http://u:p@h.example:81/x?y#status=200", Some("h.example")),
+        ("https://[2001:db8::1]:8443", Some("2001:db8::1")),
+        ("tcp:[::1]:80", Some("::1")),
+        ("disk:/", None),
+    ] {
+        assert_eq!(probe(text).host().as_deref(), want, "{text}");
+    }
+}

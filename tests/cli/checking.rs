@@ -122,3 +122,19 @@ fn a_plugin_speaks_for_itself() {
     }
     assert_eq!(host.calls(), ["check_it -w 5"; 3]);
 }
+
+#[test]
+fn when_the_host_is_offline_what_lies_beyond_it_is_unknown_and_not_healed() {
+    // 192.0.2.0/24 is for documentation (RFC 5737): nobody is there.
+    let service = "[[service]]\nname = \"far\"\nchecks = [\"tcp:192.0.2.7:9?timeout=200ms\"]\n\
+                   restart = [\"touch\", \"$DIR/restarted\"]\n";
+    let gate = |gate: &str| format!("gate = [\"{gate}\"]\n{}", fast(&[service]));
+    let host = Host::with(&gate("tcp:192.0.2.1:9?timeout=200ms"));
+    let ran = host.run(&["heal"]).ends(3);
+    assert!(ran.stdout.starts_with("UNKNOWN  far  host offline: `192.0.2.1:9`: "), "{ran:?}");
+    assert!(!host.path("restarted").exists());
+    let online = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    host.config(&gate(&format!("tcp:{}", online.local_addr().unwrap())));
+    let ran = host.run(&["check"]).ends(2);
+    assert!(ran.stdout.starts_with("DOWN  far  `192.0.2.7:9`: "), "{ran:?}");
+}

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::cli::{Check, Format};
 use crate::commands::cycle::Eye;
+use crate::commands::gate::Gate;
 use crate::commands::setup::Setup;
 use crate::config;
 use crate::manager::Reach;
@@ -35,7 +36,13 @@ pub(super) fn run(setup: &Setup, args: &Check, texts: &[String]) -> Result<Outco
     }
     let reach = Reach::here(None);
     let deadline = setup.deadline(None);
-    let eye = Eye { reach: &reach, jobs: config::JOBS, deadline, screen: &setup.screen };
+    let eye = Eye {
+        reach: &reach,
+        jobs: config::JOBS,
+        deadline,
+        screen: &setup.screen,
+        gate: Gate::of(&[]),
+    };
     let policy = Policy::default();
     let mut looks = eye.probes(probes, |probe: Probe| Ask {
         timeout: probe.timeout.unwrap_or(policy.timeout),
