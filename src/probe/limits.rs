@@ -71,6 +71,20 @@ impl Limits {
 
     /// Reads them by their keys. A bare number is, as monitoring plugins have it, from 0 to it.
     pub(super) fn read(keys: &Keys, unit: Unit, fields: &mut Fields<'_>) -> Self {
+        Self::read_by(keys, unit, range, fields)
+    }
+
+    /// The same of a number that only has too little: a bare number is the least.
+    pub(super) fn read_least(keys: &Keys, unit: Unit, fields: &mut Fields<'_>) -> Self {
+        Self::read_by(keys, unit, least, fields)
+    }
+
+    fn read_by(
+        keys: &Keys,
+        unit: Unit,
+        range: fn(&'static str, Unit, &mut Fields<'_>) -> Option<Range>,
+        fields: &mut Fields<'_>,
+    ) -> Self {
         let warn = range(keys.warn, unit, fields);
         let crit = range(keys.crit, unit, fields);
         let place = fields.place_of(keys.clear_above);
@@ -88,6 +102,15 @@ impl Limits {
     pub(super) fn or_crit(mut self, range: Range) -> Self {
         if !self.any() {
             self.crit = Some(range);
+        }
+        self
+    }
+
+    /// With this as what it should be, unless something was asked of it.
+    #[must_use]
+    pub(super) fn or_warn(mut self, range: Range) -> Self {
+        if !self.any() {
+            self.warn = Some(range);
         }
         self
     }
@@ -152,6 +175,15 @@ pub(super) fn range(key: &'static str, unit: Unit, fields: &mut Fields<'_>) -> O
         fields,
         |t| Range::parse(t, unit),
     )
+}
+
+/// A range or a comparison, or a bare number, which is the least.
+pub(super) fn least(key: &'static str, unit: Unit, fields: &mut Fields<'_>) -> Option<Range> {
+    let expected = "the least, such as `10`, or a range or comparison, such as `> 10`";
+    read(key, expected, fields, |text| match Range::number(text, unit) {
+        Ok(least) => Ok(Range::at_least(least, unit)),
+        Err(_) => Range::parse(text, unit),
+    })
 }
 
 fn mark(key: &'static str, unit: Unit, fields: &mut Fields<'_>) -> Option<f64> {

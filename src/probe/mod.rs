@@ -1,6 +1,7 @@
 //! What is. One file a kind: its settings, its look, its tests. Looking never changes anything: nothing here
 //! can reach a manager's acts, the state or the config.
 
+mod certificate;
 mod clock;
 mod command;
 mod content;
@@ -20,6 +21,7 @@ mod seen;
 mod side_by_side;
 mod swap;
 mod tcp;
+mod tls;
 mod unit;
 mod workers;
 
@@ -49,6 +51,7 @@ pub use seen::Seen;
 pub use side_by_side::{Ask, Bounds, Progress, look_all};
 pub use swap::Swap;
 pub use tcp::Tcp;
+pub use tls::Tls;
 pub use unit::Unit;
 
 /// One configured probe.
@@ -73,6 +76,8 @@ pub enum Kind {
     Http(Http),
     /// A TCP server accepts connections.
     Tcp(Tcp),
+    /// A TLS server has a certificate that is good, and for how long.
+    Tls(Tls),
     /// Somebody on this host listens on a port, and who.
     Port(Port),
     /// A process runs.
@@ -106,6 +111,7 @@ impl Probe {
     /// them: there the whole URL is the short form.
     pub const KINDS: &[&str] = &[
         "tcp",
+        "tls",
         "port",
         "process",
         "pidfile",
@@ -136,6 +142,7 @@ impl Probe {
         let read = match kind {
             "http" | "https" => Http::read(kind, target, &mut fields).map(Kind::Http),
             "tcp" => Tcp::read(target, &mut fields).map(Kind::Tcp),
+            "tls" => Tls::read(target, &mut fields).map(Kind::Tls),
             "port" => Port::read(target, &mut fields).map(Kind::Port),
             "process" => Process::read(target, &mut fields).map(Kind::Process),
             "pidfile" => Process::read_pidfile(target, &mut fields).map(Kind::Process),
@@ -184,6 +191,7 @@ impl Probe {
         match &self.kind {
             Kind::Http(http) => Some(http.host_name().to_owned()),
             Kind::Tcp(tcp) => Some(tcp.host().to_owned()),
+            Kind::Tls(tls) => Some(tls.host().to_owned()),
             _ => None,
         }
     }
@@ -226,6 +234,7 @@ impl Kind {
         match self {
             Self::Http(http) => http.look(at),
             Self::Tcp(tcp) => tcp.look(at),
+            Self::Tls(tls) => tls.look(at),
             Self::Port(port) => port.look(at),
             Self::Process(process) => process.look(at),
             Self::Unit(unit) => unit.look(at),

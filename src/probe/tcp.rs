@@ -22,13 +22,7 @@ impl Tcp {
     /// `target` is `host:port` or `[address]:port`. Key: `under` (the connection must stand within it).
     pub(super) fn read(target: &str, fields: &mut Fields<'_>) -> Option<Self> {
         let under = fields.duration("under");
-        let parsed = parse(target);
-        if parsed.is_none() {
-            let message = format!("`{target}` is not a host and a port");
-            let hint = "write `tcp:localhost:5432` or `tcp:[::1]:5432`";
-            fields.problem("target", message, Some(hint.into()));
-        }
-        let (host, port) = parsed?;
+        let (host, port) = read_target("tcp", target, 5432, fields)?;
         Some(Self { host, port, under })
     }
 
@@ -79,12 +73,29 @@ impl Tcp {
     }
 
     fn shown(&self) -> String {
-        if self.host.contains(':') {
-            format!("[{}]:{}", self.host, self.port)
-        } else {
-            format!("{}:{}", self.host, self.port)
-        }
+        shown(&self.host, self.port)
     }
+}
+
+/// Host and port as one writes them.
+pub(super) fn shown(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+/// The `host:port` or `[address]:port` that a probe of this kind looks at; `usual` is a port for the hint.
+pub(super) fn read_target(
+    kind: &str,
+    target: &str,
+    usual: u16,
+    fields: &mut Fields<'_>,
+) -> Option<(String, u16)> {
+    let parsed = parse(target);
+    if parsed.is_none() {
+        let message = format!("`{target}` is not a host and a port");
+        let hint = format!("write `{kind}:localhost:{usual}` or `{kind}:[::1]:{usual}`");
+        fields.problem("target", message, Some(hint));
+    }
+    parsed
 }
 
 fn connect(addr: SocketAddr, limit: Duration) -> std::io::Result<()> {

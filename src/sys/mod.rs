@@ -18,5 +18,6 @@ pub mod secret;
 pub mod signal;
 pub mod sntp;
 pub mod sockets;
+pub mod tls;
 pub mod why;
 pub mod xmlrpc;
