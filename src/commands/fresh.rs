@@ -1,6 +1,7 @@
 //! Whether what is remembered may be believed: the state file, the lock and the config put together for the
 //! judge. Shared by `stale`, `ping` and `status`; takes no lock and changes nothing.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -31,13 +32,13 @@ pub(super) struct Remembered {
     /// Why, in words: `last complete cycle 40s ago`.
     pub(super) words: String,
     /// The configured services and whether each is critical; none without a config.
-    services: Vec<(String, bool)>,
+    services: BTreeMap<String, bool>,
 }
 
 impl Remembered {
     /// Whether the outage of a service is critical; so it is when the config does not know it.
     pub(super) fn critical(&self, name: &str) -> bool {
-        self.services.iter().find(|(known, _)| known == name).is_none_or(|(_, critical)| *critical)
+        self.services.get(name).is_none_or(|critical| *critical)
     }
 
     /// Why nothing that is remembered proves that all is well now, in a word and in words.
@@ -49,9 +50,8 @@ impl Remembered {
     pub(super) fn unseen(&self) -> impl Iterator<Item = (&str, &str)> {
         let why =
             if self.word == UNREADABLE { "the state cannot be read" } else { "not looked at yet" };
-        let unseen =
-            self.services.iter().filter(|(name, _)| !self.state.services.contains_key(name));
-        unseen.map(move |(name, _)| (name.as_str(), why))
+        let unseen = self.services.keys().filter(|name| !self.state.services.contains_key(*name));
+        unseen.map(move |name| (name.as_str(), why))
     }
 
     /// The host that wrote the state.
@@ -78,7 +78,7 @@ pub(super) fn remember(
         read.as_ref()
     };
     let config = configured.map(|configured| &configured.config);
-    let services: Vec<(String, bool)> = config.map_or_else(Vec::new, |c| {
+    let services: BTreeMap<String, bool> = config.map_or_else(BTreeMap::new, |c| {
         c.services.iter().map(|s| (s.name.clone(), s.critical)).collect()
     });
     let fresh_for = max_age.or(config.map(|config| config.fresh_for)).unwrap_or(FRESH_FOR);
@@ -125,7 +125,7 @@ pub(super) fn remember(
             return Ok(missing(Outcome::Unknown, UNREADABLE, other.to_string(), Some(dir)));
         }
     };
-    let names: Vec<&str> = services.iter().map(|(name, _)| name.as_str()).collect();
+    let names: Vec<&str> = services.keys().map(String::as_str).collect();
     let seen = freshness::Seen {
         cycle: peeked.state.cycle.as_ref(),
         modified: Some(peeked.mtime),

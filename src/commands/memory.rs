@@ -1,7 +1,7 @@
 //! What `check` and `heal` remember while they hold the lock: the state, its saves, events and journal.
 //! Decides nothing; the judge does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use anyhow::Result;
 
@@ -225,9 +225,8 @@ impl<'a> Memory<'a> {
             config_broken: broken,
             host_line: host::line(),
         });
-        self.state
-            .services
-            .retain(|name, _| config.services.iter().any(|service| service.name == *name));
+        let known: HashSet<&str> = config.services.iter().map(|s| s.name.as_str()).collect();
+        self.state.services.retain(|name, _| known.contains(name.as_str()));
         self.save(Save::Cycle)
     }
 }

@@ -26,11 +26,11 @@ pub(super) fn run(setup: &Setup, args: &Status) -> Result<Outcome> {
     let remembered = fresh::remember(setup, None, None)?;
     let mut shown = services(setup, args, &remembered)?;
     shown.sort_by(|a, b| a.order().cmp(&b.order()));
-    let severities =
-        remembered.state.services.iter().filter(|(name, _)| shown.iter().any(|s| s.name == **name));
-    let outcome = severities
-        .map(|(name, state)| shown::of(of_service(Some(state), remembered.critical(name))))
-        .fold(remembered.outcome, Outcome::worst);
+    let severities = shown.iter().filter_map(|shown| {
+        let state = remembered.state.services.get(&shown.name)?;
+        Some(of_service(Some(state), remembered.critical(&shown.name)))
+    });
+    let outcome = severities.map(shown::of).fold(remembered.outcome, Outcome::worst);
     if setup.screen.quiet && outcome == Outcome::Ok {
         return Ok(outcome);
     }

@@ -1,6 +1,7 @@
 //! Whether the state is being renewed, and if not, why not. Opens no file and asks no process: it is told
 //! what was seen.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -112,9 +113,9 @@ pub fn freshness(seen: &Seen<'_>, now: &Now) -> Freshness {
             _ => Freshness::Stale { age, allowed: seen.fresh_for, holder: seen.holder },
         };
     }
-    let covered = |name: &&&str| !cycle.services.iter().any(|s| s == **name);
-    let missing: Vec<String> =
-        seen.configured.iter().filter(covered).map(|name| (*name).to_owned()).collect();
+    let covered: HashSet<&str> = cycle.services.iter().map(String::as_str).collect();
+    let missing = seen.configured.iter().filter(|name| !covered.contains(**name));
+    let missing: Vec<String> = missing.map(|name| (*name).to_owned()).collect();
     if !missing.is_empty() {
         return Freshness::NotCovered { missing };
     }
