@@ -150,7 +150,7 @@ pub enum Command {
     /// Without a name, every configured service is looked at, and that renews the state file. Named services
     /// are looked at and remembered, but the state file keeps its age. Probes given on the spot need no
     /// configuration and touch neither state nor lock. With no configuration at all it looks at the host:
-    /// disk, inodes, memory, load. Nothing is ever healed, nothing on the host is changed.
+    /// failed units, space and inodes of its own disks, memory, swap, load, clock. Nothing is ever healed, nothing on the host is changed.
     Check(Later<Check>),
     /// Look, heal what is down, prove it, report it
     ///

@@ -10,6 +10,8 @@ mod support;
 #[path = "real/support_smoke.rs"]
 mod support_smoke;
 
+#[path = "real/bare_host.rs"]
+mod bare_host;
 #[path = "real/beside_plugins.rs"]
 mod beside_plugins;
 #[path = "real/cron_heals.rs"]

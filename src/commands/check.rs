@@ -1,5 +1,6 @@
 //! `check`: look once, remember, say. Heals nothing.
 
+mod host;
 mod on_the_spot;
 
 use anyhow::Result;
@@ -19,9 +20,6 @@ use crate::model::text::{one_line, plural};
 use crate::model::trail::Left;
 use crate::outcome::{Outcome, Refusal};
 
-/// What a host is looked at for when nothing is configured.
-const HOST: [&str; 4] = ["disk:/", "inodes:/", "memory:", "load:"];
-
 /// Looks at services, at probes given on the spot, or at the host.
 pub(super) fn run(setup: &Setup, args: &Check) -> Result<Outcome> {
     if args.dry_run {
@@ -37,14 +35,16 @@ pub(super) fn run(setup: &Setup, args: &Check) -> Result<Outcome> {
             Ok(if configured.broken.is_some() { Outcome::Config } else { outcome })
         }
         None if args.what.is_empty() => {
+            let outcome = on_the_spot::run(setup, args, &host::probes())?;
             if !setup.screen.quiet {
                 let path = setup.config_path()?;
                 setup.screen.note(&format!(
-                    "note: there is no configuration at `{}`; this is the host alone",
+                    "note: there is no configuration at `{}`; this is the host alone\n\
+                     hint: name what is to run here, see `man miraclemax-config`",
                     path.display()
                 ));
             }
-            on_the_spot::run(setup, args, &HOST.map(String::from))
+            Ok(outcome)
         }
         None => {
             let refusal = Refusal::new(

@@ -1,7 +1,6 @@
 //! `clock:`: this host's clock is synchronised; `clock:?server=pool.example.org`: it is as late as a time server's.
 //! Never sets it.
 
-use std::path::Path;
 use std::time::Duration;
 
 use crate::model::fields::Fields;
@@ -13,6 +12,7 @@ use crate::probe::limits::{Limits, MAIN};
 use crate::probe::memory::nothing;
 use crate::probe::{Answer, At};
 use crate::sys::exec::{Command, Ended, Output};
+use crate::sys::host;
 use crate::sys::sntp::{self, Told};
 
 /// What is asked about the clock: whether somebody keeps it right or, with a server, how far it is from its.
@@ -101,10 +101,7 @@ fn shown(secs: f64) -> String {
 /// The kernel is told by whoever keeps the clock; systemd's timedated passes it on, whoever that is. Else chrony
 /// is asked itself.
 fn synchronised(limit: Duration) -> Answer {
-    if let Some(sign) = ["/run/systemd/container", "/.dockerenv", "/run/.containerenv"]
-        .into_iter()
-        .find(|sign| Path::new(sign).exists())
-    {
+    if let Some(sign) = host::container() {
         return Answer::unknown(format!("this is a container (`{sign}`): its clock is its host's"))
             .hinting(
                 "look at the host itself, or ask a time server: `clock:?server=pool.ntp.org`",

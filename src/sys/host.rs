@@ -106,6 +106,13 @@ pub fn disk(path: &Path, limit: Duration) -> Result<Disk, Missed> {
     })
 }
 
+/// The sign by which this is a container, left there by whoever started it.
+pub fn container() -> Option<&'static str> {
+    ["/run/systemd/container", "/.dockerenv", "/run/.containerenv"]
+        .into_iter()
+        .find(|sign| Path::new(sign).exists())
+}
+
 /// The host's own name, as the kernel has it.
 pub fn name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()

@@ -12,6 +12,7 @@ pub mod journal;
 pub mod journal_read;
 pub mod made_up;
 pub mod mail;
+pub mod mounts;
 pub mod names;
 pub mod process;
 pub mod secret;

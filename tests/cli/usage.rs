@@ -89,10 +89,19 @@ fn without_any_config_no_service_is_known() {
     assert_eq!(ran.stderr, "");
     // The host itself is looked at; how it fares is not ours to say.
     let ran = run(&["check"]);
-    assert!([0, 2].contains(&ran.code), "{ran:?}");
-    for probe in ["disk:/", "inodes:/", "memory:", "load:"] {
+    assert!([0, 1, 2].contains(&ran.code), "{ran:?}");
+    for probe in ["disk:/?warn=10%&crit=5%", "memory:?", "load:?"] {
         assert!(ran.stdout.contains(probe), "{ran:?}");
     }
+    assert!(
+        ran.stderr.ends_with(
+            "this is the host alone\nhint: name what is to run here, see `man miraclemax-config`\n"
+        ),
+        "{ran:?}"
+    );
+    let quiet = run(&["-q", "check"]);
+    assert!(quiet.code != 0 || quiet.stdout.is_empty(), "{quiet:?}");
+    assert_eq!(quiet.stderr, "");
     assert!(!host.path("home/.local").exists(), "probes given on the spot leave no state");
 }
 
