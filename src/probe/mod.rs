@@ -4,6 +4,7 @@
 mod certificate;
 mod clock;
 mod command;
+mod container;
 mod content;
 mod disk;
 mod failed_units;
@@ -16,6 +17,7 @@ mod memory;
 mod plugin;
 mod port;
 mod process;
+mod restarts;
 mod room;
 mod seen;
 mod side_by_side;
@@ -37,6 +39,7 @@ use crate::sys::clock::Deadline;
 
 pub use clock::Clock;
 pub use command::Command;
+pub use container::Container;
 pub use disk::Disk;
 pub use failed_units::FailedUnits;
 pub use file::File;
@@ -84,6 +87,8 @@ pub enum Kind {
     Process(Process),
     /// A unit of a service manager is active.
     Unit(Unit),
+    /// A container runs, and its own check is content.
+    Container(Container),
     /// Any command says that all is well.
     Command(Command),
     /// A monitoring plugin says how it is, and in numbers.
@@ -118,6 +123,7 @@ impl Probe {
         "systemd",
         "systemd-user",
         "supervisord",
+        "container",
         "exec",
         "plugin",
         "file",
@@ -149,6 +155,7 @@ impl Probe {
             "systemd" => unit(ManagerKind::Systemd, &mut fields).map(Kind::Unit),
             "systemd-user" => unit(ManagerKind::SystemdUser, &mut fields).map(Kind::Unit),
             "supervisord" => unit(ManagerKind::Supervisord, &mut fields).map(Kind::Unit),
+            "container" => Container::read(target, &mut fields).map(Kind::Container),
             "exec" => Command::read(target, &mut fields).map(Kind::Command),
             "plugin" => Plugin::read(target, &mut fields).map(Kind::Plugin),
             "file" => File::read(target, &mut fields).map(Kind::File),
@@ -238,6 +245,7 @@ impl Kind {
             Self::Port(port) => port.look(at),
             Self::Process(process) => process.look(at),
             Self::Unit(unit) => unit.look(at),
+            Self::Container(container) => container.look(at),
             Self::Command(command) => command.look(at),
             Self::Plugin(plugin) => plugin.look(at),
             Self::File(file) => file.look(at),

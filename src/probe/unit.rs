@@ -3,21 +3,18 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
 use crate::model::fields::Fields;
-use crate::model::measure::{Measure, Unit as Measured};
 use crate::model::text::{human_duration, one_line};
 use crate::model::trail::Before;
 use crate::model::unit::{Exit, Found, HandsOff, ManagerKind, UnitFacts, UnitName, UnitState};
-use crate::probe::limits::{Limits, keys};
+use crate::probe::restarts::Restarts;
 use crate::probe::{Answer, At};
 
 /// Which unit.
 #[derive(Debug, Clone)]
 pub struct Unit {
     name: UnitName,
-    restarts: Limits,
+    restarts: Restarts,
 }
 
 impl Unit {
@@ -37,12 +34,12 @@ impl Unit {
         }
         let systemd = matches!(manager, ManagerKind::Systemd | ManagerKind::SystemdUser);
         let unit = if systemd { with_suffix(target) } else { target.to_owned() };
-        let restarts = Limits::read(&keys!("restarts"), Measured::Plain, fields);
+        let restarts = Restarts::read(fields);
         Some(Self { name: UnitName { manager, unit }, restarts })
     }
 
     pub(super) fn of(name: UnitName) -> Self {
-        Self { name, restarts: Limits::none(Measured::Plain) }
+        Self { name, restarts: Restarts::any() }
     }
 
     pub(super) fn name(&self) -> &UnitName {
@@ -65,35 +62,11 @@ impl Unit {
 }
 
 impl Unit {
-    /// What became of it since the last look. The manager's own counter begins anew when a person restarts the
-    /// unit; then another instance is one restart at least.
     fn since_last(&self, answer: Answer, facts: &UnitFacts, before: &Before) -> Answer {
-        let Some(instance) = facts.instance.as_deref().filter(|_| answer.verdict.is_up()) else {
-            return answer;
-        };
-        let counted = facts.restarts.unwrap_or_default();
-        let now = answer.leaving("instance", instance.into()).leaving("restarts", counted.into());
-        let Some(last) = before.get("instance").and_then(Value::as_str) else { return now };
-        let counter = before.get("restarts").and_then(Value::as_u64).unwrap_or_default();
-        let restarts = match u64::from(counted).checked_sub(counter) {
-            _ if last == instance => 0,
-            Some(more) => more.max(1),
-            None => u64::from(counted) + 1,
-        };
-        let said = format!("restarted {} since the last look", times(restarts));
-        let answer = match restarts {
-            0 => now,
-            _ => Answer { detail: format!("{}; {said}", now.detail), ..now },
-        };
-        #[expect(clippy::cast_precision_loss, reason = "the counter has 32 bits")]
-        let number = Measure::new("restarts", restarts as f64, Measured::Plain);
-        let said = format!("`{}` was {said}", one_line(&facts.unit, 100));
-        self.restarts.hold(answer, number, &said, before)
+        let Some(instance) = facts.instance.as_deref() else { return answer };
+        let (name, counted) = (one_line(&facts.unit, 100), facts.restarts.unwrap_or_default());
+        self.restarts.since_last(answer, &name, instance, counted, before)
     }
-}
-
-fn times(count: u64) -> String {
-    if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 
 /// As systemctl does: a name without a unit type's suffix is a service's (systemctl(1), systemd.unit(5)).
@@ -195,7 +168,7 @@ fn cause(facts: &UnitFacts) -> Option<String> {
 }
 
 /// ` (SIGKILL)`; only the numbers that are the same on every system.
-fn signal_name(signal: i32) -> &'static str {
+pub(super) fn signal_name(signal: i32) -> &'static str {
     match signal {
         1 => " (SIGHUP)",
         2 => " (SIGINT)",
