@@ -1,29 +1,50 @@
-//! `tcp:localhost:5432`: somebody accepts connections there. Connects and hangs up; sends nothing.
+//! `tcp:localhost:5432`: somebody accepts connections there, and answers what is asked; or nobody does, where
+//! nobody must. Says nothing that it was not told to say.
 
-use std::net::{SocketAddr, TcpStream};
+use std::io::{Error, ErrorKind};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
+
+use rustix::io::Errno;
 
 use crate::model::fields::Fields;
 use crate::model::text::human_duration;
+use crate::probe::stream::{Begun, Stream};
 use crate::probe::{Answer, At};
-use crate::sys::clock::{Deadline, Stopwatch};
+use crate::sys::clock::Deadline;
 use crate::sys::names::{self, Unresolved};
 use crate::sys::why::why;
 
-/// Where to connect, and how soon it must have worked.
+/// Where to connect, and what must come of it.
 #[derive(Debug, Clone)]
 pub struct Tcp {
     host: String,
     port: u16,
-    under: Option<Duration>,
+    closed: bool,
+    stream: Stream,
+}
+
+/// Why there is no connection.
+#[derive(Debug, PartialEq, Eq)]
+enum Unconnected {
+    /// Nobody accepts it there.
+    Not(String),
+    /// This host cannot make one, whoever is there.
+    Cannot(String),
 }
 
 impl Tcp {
-    /// `target` is `host:port` or `[address]:port`. Key: `under` (the connection must stand within it).
+    /// `target` is `host:port` or `[address]:port`. Keys: `closed` (it must not accept), else those of [`Stream`].
     pub(super) fn read(target: &str, fields: &mut Fields<'_>) -> Option<Self> {
-        let under = fields.duration("under");
+        let place = fields.place_of("closed");
+        let closed = fields.flag("closed").unwrap_or(false);
+        let stream = Stream::read(fields);
+        if closed && stream.any() {
+            let message = "`closed` goes with no other key: what must not accept cannot answer";
+            fields.wrong(&place, message.into(), None);
+        }
         let (host, port) = read_target("tcp", target, 5432, fields)?;
-        Some(Self { host, port, under })
+        Some(Self { host, port, closed, stream })
     }
 
     pub(super) fn host(&self) -> &str {
@@ -31,45 +52,63 @@ impl Tcp {
     }
 
     pub(super) fn look(&self, at: &At<'_>) -> Answer {
-        let (deadline, watch) = (Deadline::after(at.limit), Stopwatch::start());
         let shown = self.shown();
+        let begun = Begun::now(&shown, at);
         let found = match names::resolve(&self.host, at.limit) {
             Ok(found) => found,
-            Err(unresolved @ Unresolved::Not(_)) => {
+            Err(unresolved @ Unresolved::Not(_)) if !self.closed => {
                 return Answer::down(format!("`{shown}`: {unresolved}"));
             }
             // Nothing is known of the server then.
-            Err(late) => return Answer::unknown(format!("`{shown}`: {late}")),
+            Err(unresolved) => return Answer::unknown(format!("`{shown}`: {unresolved}")),
         };
-        let mut last = String::new();
-        for ip in found {
-            let addr = SocketAddr::new(ip, self.port);
-            let left = deadline.left();
-            if left.is_zero() {
-                last = format!("no connection within {}", human_duration(at.limit));
-                break;
+        match self.connect(&found, begun.deadline, at.limit) {
+            Ok((_, addr)) if self.closed => {
+                Answer::down(format!("`{shown}`: {addr} accepts connections, expected closed"))
             }
-            match connect(addr, left) {
-                Ok(()) => return self.judge(watch.read(), addr),
-                Err(err) if err.kind() == std::io::ErrorKind::TimedOut => {
-                    last = format!("no connection within {}", human_duration(at.limit));
-                }
-                Err(err) => last = why(&err),
+            Ok((mut stream, addr)) => {
+                // A clone of the handle, not a second connection: one is lent to be talked over.
+                let arm = match stream.try_clone() {
+                    Ok(arm) => arm,
+                    Err(err) => return cannot(&shown, &why(&err)),
+                };
+                let arm =
+                    |left| arm.set_read_timeout(Some(left)).and(arm.set_write_timeout(Some(left)));
+                self.stream.judge(&begun, format!("connected to {addr}"), &mut stream, arm, at)
             }
+            Err(Unconnected::Not(why)) if self.closed => Answer::up(format!("closed: {why}")),
+            Err(Unconnected::Not(why)) => Answer::down(format!("`{shown}`: {why}")),
+            Err(Unconnected::Cannot(why)) => cannot(&shown, &why),
         }
-        Answer::down(format!("`{shown}`: {last}"))
     }
 
-    fn judge(&self, took: Duration, addr: SocketAddr) -> Answer {
-        match self.under {
-            Some(under) if took >= under => Answer::down(format!(
-                "`{}`: connected too slowly: {}, expected under {}",
-                self.shown(),
-                human_duration(took),
-                human_duration(under)
-            )),
-            _ => Answer::up(format!("connected to {addr}")),
+    /// The first that accepts. Each address has its share of the time, so that one that drops everything does
+    /// not hide the next.
+    fn connect(
+        &self,
+        found: &[IpAddr],
+        deadline: Deadline,
+        limit: Duration,
+    ) -> Result<(TcpStream, SocketAddr), Unconnected> {
+        let late = || Unconnected::Not(format!("no connection within {}", human_duration(limit)));
+        let mut last = None;
+        for (others, ip) in (0..found.len()).rev().zip(found) {
+            let addr = SocketAddr::new(*ip, self.port);
+            let share = deadline.left() / u32::try_from(others + 1).unwrap_or(u32::MAX);
+            if share.is_zero() {
+                return Err(late());
+            }
+            let failed = match connect(addr, share) {
+                Ok(stream) => return Ok((stream, addr)),
+                Err(err) if err.kind() == ErrorKind::TimedOut => late(),
+                Err(err) => unconnected(&err),
+            };
+            // What one address proves, another that this host cannot reach does not take back.
+            if !matches!((&last, &failed), (Some(Unconnected::Not(_)), Unconnected::Cannot(_))) {
+                last = Some(failed);
+            }
         }
+        Err(last.unwrap_or_else(late))
     }
 
     fn shown(&self) -> String {
@@ -98,13 +137,37 @@ pub(super) fn read_target(
     parsed
 }
 
-fn connect(addr: SocketAddr, limit: Duration) -> std::io::Result<()> {
+fn connect(addr: SocketAddr, limit: Duration) -> std::io::Result<TcpStream> {
     let stream = TcpStream::connect_timeout(&addr, limit)?;
     // A port that the system hands out to clients can connect to itself when nobody listens there.
     if stream.local_addr()? == stream.peer_addr()? {
-        return Err(std::io::ErrorKind::ConnectionRefused.into());
+        return Err(ErrorKind::ConnectionRefused.into());
     }
-    Ok(())
+    Ok(stream)
+}
+
+fn unconnected(err: &Error) -> Unconnected {
+    match Errno::from_io_error(err) {
+        // No descriptor, memory, port or protocol left for us, or no leave to use one (a local filter's EPERM).
+        Some(
+            Errno::MFILE
+            | Errno::NFILE
+            | Errno::NOBUFS
+            | Errno::NOMEM
+            | Errno::AGAIN
+            | Errno::ADDRNOTAVAIL
+            | Errno::AFNOSUPPORT
+            | Errno::PERM
+            | Errno::ACCESS,
+        ) => Unconnected::Cannot(why(err)),
+        _ => Unconnected::Not(why(err)),
+    }
+}
+
+fn cannot(shown: &str, why: &str) -> Answer {
+    Answer::unknown(format!("`{shown}`: this host cannot connect: {why}")).hinting(
+        "see its sockets and limits: `ss -s; ulimit -n; sysctl net.ipv4.ip_local_port_range`",
+    )
 }
 
 fn parse(target: &str) -> Option<(String, u16)> {
@@ -125,7 +188,8 @@ fn parse(target: &str) -> Option<(String, u16)> {
 mod tests {
     use super::*;
     use crate::model::verdict::Verdict;
-    use crate::probe::tests::{look, problem};
+    use crate::probe::Seen;
+    use crate::probe::tests::{look, look_within, problem};
     use std::net::TcpListener;
 
     #[test]
@@ -160,6 +224,89 @@ mod tests {
         let seen = look(&format!("tcp:127.0.0.1:{port}"));
         let want = format!("`127.0.0.1:{port}`: connection refused");
         assert_eq!(seen.verdict, Verdict::Down(want));
+    }
+
+    #[test]
+    fn what_must_be_closed_is_up_when_refused_and_down_when_it_accepts() {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = server.local_addr().unwrap();
+        let probe = format!("tcp:{addr}?closed=true");
+        let want = format!("`{addr}`: {addr} accepts connections, expected closed");
+        assert_eq!(look(&probe).verdict, Verdict::Down(want));
+        drop(server);
+        let seen = look(&probe);
+        assert_eq!(
+            (seen.verdict, seen.detail.as_str()),
+            (Verdict::Up, "closed: connection refused")
+        );
+        let seen = look("tcp:nosuchhost.invalid:80?closed=true");
+        assert!(matches!(seen.verdict, Verdict::Unknown(_)), "{seen:?}");
+        assert!(seen.verdict.reason().contains("does not resolve"), "{seen:?}");
+        for key in ["send=a&expect=b", "expect=b", "under=1s", "crit=1"] {
+            let found = problem(&format!("tcp:h:1?closed=true&{key}"));
+            assert!(found.contains("`closed` goes with no other key"), "{key}: {found}");
+        }
+    }
+
+    #[test]
+    fn one_that_drops_connections_is_closed_after_the_limit() {
+        // A backlog of one that is full: the system drops what comes then, as a filter would.
+        let socket = rustix::net::socket(
+            rustix::net::AddressFamily::INET,
+            rustix::net::SocketType::STREAM,
+            None,
+        )
+        .unwrap();
+        rustix::net::bind(&socket, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        rustix::net::listen(&socket, 0).unwrap();
+        let server = TcpListener::from(socket);
+        let addr = server.local_addr().unwrap();
+        let short = Duration::from_millis(200);
+        let mut waiting = Vec::new();
+        while let Ok(stream) = TcpStream::connect_timeout(&addr, short) {
+            waiting.push(stream);
+            assert!(waiting.len() < 10, "the backlog is never full");
+        }
+        let look = |keys: &str| look_within(&format!("tcp:{addr}{keys}"), Seen::default(), short);
+        let seen = look("?closed=true");
+        assert_eq!(
+            (seen.verdict, seen.detail.as_str()),
+            (Verdict::Up, "closed: no connection within 0.2s")
+        );
+        let seen = look("");
+        let want = format!("`{addr}`: no connection within 0.2s");
+        assert_eq!(seen.verdict, Verdict::Down(want));
+    }
+
+    #[test]
+    fn what_this_host_lacks_is_no_fault_of_the_server() {
+        for (errno, ours) in [
+            (Errno::MFILE, true),
+            (Errno::NFILE, true),
+            (Errno::ADDRNOTAVAIL, true),
+            (Errno::PERM, true),
+            (Errno::CONNREFUSED, false),
+            (Errno::HOSTUNREACH, false),
+            (Errno::CONNRESET, false),
+        ] {
+            let got = unconnected(&errno.into());
+            assert_eq!(matches!(got, Unconnected::Cannot(_)), ours, "{errno:?}: {got:?}");
+        }
+    }
+
+    #[test]
+    fn the_time_is_measured_and_held_to_its_limits() {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let probe = format!("tcp:{}", server.local_addr().unwrap());
+        let seen = look(&format!("{probe}?warn=10&crit=20"));
+        assert!(seen.verdict.is_up() && seen.warning.is_none(), "{seen:?}");
+        let time = &seen.measures[0];
+        assert_eq!((time.label.as_str(), time.crit.as_deref()), ("time", Some("20")));
+        assert!(time.value.is_some_and(|value| (0.0..10.0).contains(&value)), "{time:?}");
+        let seen = look(&format!("{probe}?warn=100:"));
+        assert!(seen.warning.unwrap().contains("connected in "));
+        let seen = look(&format!("{probe}?under=1ns"));
+        assert!(seen.verdict.reason().contains("connected too slowly: "), "{:?}", seen.verdict);
     }
 
     #[test]
