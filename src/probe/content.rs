@@ -41,16 +41,22 @@ impl Content {
     /// What is wrong with a text, in words that follow "it has". Of a text that was cut at [`MOST`] this is said
     /// where it matters.
     pub(super) fn wrong(&self, text: &[u8]) -> Option<String> {
+        self.wrong_as(text, "", "no ")
+    }
+
+    /// The same in other words: what follows `with` is there but must not be, or is all that there is; what
+    /// follows `without` is missing.
+    pub(super) fn wrong_as(&self, text: &[u8], with: &str, without: &str) -> Option<String> {
         let place = if text.len() >= MOST { " in its first 1 MiB" } else { "" };
         let text = String::from_utf8_lossy(text);
         if let Some(part) = self.contains.as_ref().filter(|part| !text.contains(part.as_str())) {
-            return Some(format!("no `{}`{place}", one_line(part, 80)));
+            return Some(format!("{without}`{}`{place}", one_line(part, 80)));
         }
         if let Some(part) = self.not_contains.as_ref().filter(|part| text.contains(part.as_str())) {
-            return Some(format!("`{}`", one_line(part, 80)));
+            return Some(format!("{with}`{}`", one_line(part, 80)));
         }
         let regex = self.matches.as_ref().filter(|regex| !regex.is_match(&text))?;
-        Some(format!("nothing that matches `{}`{place}", one_line(regex.as_str(), 80)))
+        Some(format!("{with}nothing that matches `{}`{place}", one_line(regex.as_str(), 80)))
     }
 }
 

@@ -2,19 +2,21 @@
 //! against the host's trust store. Reads a bounded part of the answer, and only if it is wanted; never shows
 //! what may be a secret in the URL.
 
+mod json;
+
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use regex_lite::Regex;
-
 use crate::model::fields::Fields;
+use crate::model::measure::{Measure, Unit};
 use crate::model::node::Value;
 use crate::model::text::{human_duration, one_line};
+use crate::model::trail::Before;
+use crate::probe::content::{self, Content};
+use crate::probe::limits::{Limits, MAIN};
 use crate::probe::{Answer, At};
 use crate::sys::http::{Request, Response, Trouble, send, valid};
 
-/// At most this much of a body is looked at.
-const MOST: usize = 1024 * 1024;
 /// Followed unless told otherwise: as many as `http` to `https` to a login page and back need.
 const REDIRECTS: u32 = 5;
 
@@ -25,33 +27,32 @@ pub struct Http {
     method: String,
     redirects: u32,
     status: Vec<RangeInclusive<u16>>,
-    contains: Option<String>,
-    not_contains: Option<String>,
-    matches: Option<Regex>,
+    content: Content,
+    json: Vec<json::Condition>,
     under: Option<Duration>,
+    time: Limits,
 }
 
 impl Http {
     /// `target` is the URL, or what follows the scheme's `:`. Keys: `status` (`200`, `2xx`, `200-299`, or a list;
-    /// any 2xx unless given), `contains`, `not_contains`, `matches` (a regular expression), `under` (the whole
-    /// answer must come within it), `redirects` (how many are followed, 0 to 10; 5 unless given), `method`.
+    /// any 2xx unless given), what must be in the body (see `content.rs` and `http/json.rs`), `under` (the whole
+    /// answer must come within it), `warn`, `crit` and their like (limits of that time, in seconds), `redirects`
+    /// (how many are followed, 0 to 10; 5 unless given), `method`.
     pub(super) fn read(kind: &str, target: &str, fields: &mut Fields<'_>) -> Option<Self> {
         let url =
             if target.starts_with("//") { format!("{kind}:{target}") } else { target.to_owned() };
         let url = url.split('#').next().unwrap_or_default().to_owned();
         let good = valid(&url).map_err(|err| fields.problem("target", err.to_string(), None));
         let status = read_status(fields);
-        let contains = fields.word("contains");
-        let not_contains = fields.word("not_contains");
-        let matches = fields.parsed("matches", "a regular expression", |text| {
-            Regex::new(text).map_err(|err| format!("is no regular expression: {err}"))
-        });
+        let content = Content::read(fields);
+        let json = json::read(fields);
         let under = fields.duration("under");
+        let time = Limits::read(&MAIN, Unit::Seconds, fields);
         let redirects =
             fields.whole("redirects", 0..=10).and_then(|count| u32::try_from(count).ok());
         let methods = ["GET", "HEAD", "POST", "OPTIONS"].map(|method| (method, method));
         let method = fields.one_of("method", &methods).unwrap_or("GET");
-        if method == "HEAD" && (contains.is_some() || matches.is_some()) {
+        if method == "HEAD" && (content.asks_for_something() || !json.is_empty()) {
             fields.problem("method", "the answer to `HEAD` has no body to look into", None);
         }
         good.ok().map(|()| Self {
@@ -59,10 +60,10 @@ impl Http {
             method: method.to_owned(),
             redirects: redirects.unwrap_or(REDIRECTS),
             status: status.unwrap_or_else(|| vec![200..=299]),
-            contains,
-            not_contains,
-            matches,
+            content,
+            json,
             under,
+            time,
         })
     }
 
@@ -98,8 +99,6 @@ impl Http {
     }
 
     pub(super) fn look(&self, at: &At<'_>) -> Answer {
-        let wants_body =
-            self.contains.is_some() || self.not_contains.is_some() || self.matches.is_some();
         let request = Request {
             method: self.method.clone(),
             url: self.url.clone(),
@@ -107,11 +106,11 @@ impl Http {
             body: Vec::new(),
             limit: at.limit,
             redirects: self.redirects,
-            most: if wants_body { MOST } else { 0 },
+            most: if self.content.asks() || !self.json.is_empty() { content::MOST } else { 0 },
             unix: None,
         };
         match send(&request) {
-            Ok(response) => self.judge(&response),
+            Ok(response) => self.judge(&response, at.before),
             Err(Trouble::Timeout(doing)) => Answer::down(format!(
                 "`{}` did not answer within {}: timed out while {doing}",
                 self.host(),
@@ -121,13 +120,26 @@ impl Http {
         }
     }
 
-    fn judge(&self, response: &Response) -> Answer {
+    fn judge(&self, response: &Response, before: &Before) -> Answer {
         let status = response.status_line();
-        let answer = match self.wrong(response) {
-            Some(wrong) => Answer::down(format!("`{}` {wrong}", self.host())),
+        let host = self.host();
+        let cut = !self.json.is_empty() && response.body.len() >= content::MOST;
+        let wrong = self.wrong(response);
+        let answer = match wrong.or_else(|| self.wrong_json(response).filter(|_| !cut)) {
+            Some(wrong) => Answer::down(format!("`{host}` {wrong}")),
+            None if cut => {
+                Answer::unknown(format!("`{host}` answers more JSON than is read: 1 MiB"))
+            }
             None => Answer::up(""),
         };
-        answer.saying(status)
+        let time = response.took.as_secs_f64();
+        let said = format!("`{host}` answers in {}", Unit::Seconds.shown(time));
+        let time = Measure::new("time", time, Unit::Seconds).between(Some(0.0), None);
+        self.time.hold(answer.saying(status), time, &said, before)
+    }
+
+    fn wrong_json(&self, response: &Response) -> Option<String> {
+        json::wrong(&self.json, &response.body).map(|wrong| format!("answers {wrong}"))
     }
 
     /// What is wrong with the answer, to follow the host's name.
@@ -136,17 +148,8 @@ impl Http {
             let status = response.status_line();
             return Some(format!("answers {status}, expected {}", shown_status(&self.status)));
         }
-        let body = String::from_utf8_lossy(&response.body);
-        let place = if response.body.len() >= MOST { " in its first 1 MiB" } else { "" };
-        if let Some(text) = self.contains.as_ref().filter(|text| !body.contains(text.as_str())) {
-            return Some(format!("answers without `{}`{place}", one_line(text, 80)));
-        }
-        if let Some(text) = self.not_contains.as_ref().filter(|text| body.contains(text.as_str())) {
-            return Some(format!("answers with `{}`", one_line(text, 80)));
-        }
-        if let Some(regex) = self.matches.as_ref().filter(|regex| !regex.is_match(&body)) {
-            let shown = one_line(regex.as_str(), 80);
-            return Some(format!("answers with nothing that matches `{shown}`{place}"));
+        if let Some(wrong) = self.content.wrong_as(&response.body, "with ", "without ") {
+            return Some(format!("answers {wrong}"));
         }
         let under = self.under.filter(|under| response.took >= *under)?;
         let (took, under) = (human_duration(response.took), human_duration(under));
@@ -156,13 +159,17 @@ impl Http {
 
 /// `token=abc` as `token=***`.
 fn without_secret(part: &str) -> String {
-    const NAMES: [&str; 7] = ["token", "key", "secret", "pass", "pwd", "auth", "sig"];
     match part.split_once('=') {
-        Some((name, _)) if NAMES.iter().any(|secret| name.to_lowercase().contains(secret)) => {
-            format!("{name}=***")
-        }
+        Some((name, _)) if is_secret(name) => format!("{name}=***"),
         _ => part.to_owned(),
     }
+}
+
+/// Whether the value of what is called so must not be seen.
+fn is_secret(name: &str) -> bool {
+    const NAMES: [&str; 7] = ["token", "key", "secret", "pass", "pwd", "auth", "sig"];
+    let name = name.to_lowercase();
+    NAMES.iter().any(|secret| name.contains(secret))
 }
 
 fn read_status(fields: &mut Fields<'_>) -> Option<Vec<RangeInclusive<u16>>> {

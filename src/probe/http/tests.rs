@@ -48,6 +48,7 @@ fn an_error_status_and_an_error_page_are_down() {
         ("contains=ok", "answers without `ok`"),
         ("not_contains=Error", "answers with `Error`"),
         ("matches=^ok", "answers with nothing that matches `^ok`"),
+        ("json=up", "answers no JSON: expected value at line 1 column 1"),
         ("status=204,3xx", "answers HTTP 200 OK, expected 204 or 300-399"),
     ] {
         let seen = look(&format!("http://{page}/#{options}"));
@@ -98,7 +99,7 @@ fn a_redirect_is_followed_unless_told_otherwise() {
 
 #[test]
 fn only_the_first_mebibyte_is_looked_at() {
-    let addr = page("200 OK", &format!("{}end", "x".repeat(MOST)));
+    let addr = page("200 OK", &format!("{}end", "x".repeat(content::MOST)));
     assert!(look(&format!("http://{addr}/#contains=xx")).verdict.is_up());
     let seen = look(&format!("http://{addr}/#contains=end"));
     assert!(reason(&seen).ends_with("answers without `end` in its first 1 MiB"), "{seen:?}");
@@ -111,10 +112,56 @@ fn mistakes_are_problems_of_the_config() {
         ("http://h/#status=20", "`status` expects status codes"),
         ("http://h/#status=299-200", "`status` expects status codes"),
         ("http://h/#matches=(", "is no regular expression"),
+        ("http://h/#json=a = 1", "`json`: expected one of `==`"),
+        ("http://h/#method=HEAD&json=a", "the answer to `HEAD` has no body"),
         ("http://h/#redirects=11", "`redirects` expects a whole number from 0 to 10"),
         ("http://h/#method=HEAD&contains=x", "the answer to `HEAD` has no body"),
         ("http://h/#method=DELETE", "`method` expects one of"),
     ] {
         assert!(problem(text).contains(want), "{text}: {}", problem(text));
     }
+}
+
+#[test]
+fn json_is_held_to_its_conditions() {
+    let addr = page("200 OK", r#"{"status": "ok", "queue": 150}"#);
+    assert!(look(&format!("http://{addr}/#json=status == \"ok\"")).verdict.is_up());
+    let seen = look(&format!("http://{addr}/#json=queue < 100"));
+    assert_eq!(reason(&seen), format!("`{addr}` answers `queue` = 150, expected < 100"));
+    let seen = look(&format!("http://{addr}/#json=status.db&contains=queue"));
+    assert_eq!(reason(&seen), format!("`{addr}` answers without `status.db`"));
+    let long = page("200 OK", &"[".repeat(content::MOST + 1));
+    let seen = look(&format!("http://{long}/#json=a"));
+    let want = format!("`{long}` answers more JSON than is read: 1 MiB");
+    assert_eq!(seen.verdict, Verdict::Unknown(want));
+}
+
+#[test]
+fn the_time_is_measured_and_held_to_its_limits() {
+    let addr = server("HTTP/1.1 204 No Content\r\n\r\n", Duration::from_millis(150));
+    let seen = look(&format!("http://{addr}/#warn=0.1&crit=20"));
+    assert!(seen.verdict.is_up(), "{seen:?}");
+    let warning = seen.warning.as_deref().unwrap_or_default();
+    assert!(warning.starts_with(&format!("`{addr}` answers in ")), "{warning}");
+    assert!(warning.ends_with(", more than 100ms"), "{warning}");
+    let time = &seen.measures[0];
+    assert_eq!((time.label.as_str(), time.unit), ("time", Unit::Seconds));
+    assert!(time.value.unwrap() >= 0.15, "{time:?}");
+    assert!(reason(&look(&format!("http://{addr}/#crit=0.1"))).ends_with("more than 100ms"));
+}
+
+#[test]
+fn what_claims_to_be_packed_is_looked_at_as_it_is_sent() {
+    let packed = "\u{1f}not unpacked";
+    let head = "200 OK\r\nContent-Encoding: gzip";
+    let addr = page(head, packed);
+    assert!(look(&format!("http://{addr}/#contains=not unpacked")).verdict.is_up());
+    assert!(reason(&look(&format!("http://{addr}/#json=a"))).contains("answers no JSON"));
+}
+
+#[test]
+fn a_head_without_end_is_no_answer() {
+    let addr = page(&format!("200 OK{}", "\r\nX-More: of it".repeat(100_000)), "");
+    let seen = look(&format!("http://{addr}/"));
+    assert!(reason(&seen).starts_with(&format!("`{addr}`: no valid HTTP answer: ")), "{seen:?}");
 }
