@@ -156,7 +156,7 @@ impl<'a> Healing<'a, '_> {
         while !open.is_empty() {
             let services: Vec<&'a Service> =
                 open.iter().map(|(case, ..)| case.sight.service).collect();
-            let sights = self.eye.once(&services, &left);
+            let sights = self.eye.verify(&services, &left);
             for sight in &sights {
                 left.put(&sight.service.name, &trails(&sight.looks));
             }

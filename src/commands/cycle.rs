@@ -13,7 +13,7 @@ use crate::model::text::one_line;
 use crate::model::trail::{Before, Left};
 use crate::model::unit::{Found, ManagerKind, UnitFacts, UnitName};
 use crate::model::verdict::{Look, Verdict};
-use crate::probe::{self, Ask, Bounds, Probe, Progress, Seen};
+use crate::probe::{self, Aim, Ask, Bounds, Probe, Progress, Seen};
 use crate::report::screen::Screen;
 use crate::report::text::WIDTH;
 use crate::sys::clock::{self, Deadline};
@@ -65,7 +65,8 @@ impl<'a> Eye<'a> {
     /// Looks at all of them; who is not up is looked at again, as often as its policy's `tries` says. Each look
     /// goes on from what was `left` before the first: what it leaves itself is for the next run.
     pub(super) fn look<'c>(&self, services: &[&'c Service], left: &Left) -> Vec<Sight<'c>> {
-        let mut sights = self.once(services, left);
+        let know = |service: &Service| Aim::Know { fail_after: service.policy.fail_after };
+        let mut sights = self.once(services, left, know);
         for round in 1.. {
             let doubted: Vec<usize> = (0..sights.len())
                 .filter(|&i| !sights[i].verdict.is_up() && sights[i].service.policy.tries > round)
@@ -74,15 +75,24 @@ impl<'a> Eye<'a> {
             let Some(gap) = gap.filter(|gap| *gap < self.deadline.left()) else { break };
             clock::pause(gap);
             let again: Vec<&'c Service> = doubted.iter().map(|&i| sights[i].service).collect();
-            for (index, sight) in doubted.into_iter().zip(self.once(&again, left)) {
+            for (index, sight) in doubted.into_iter().zip(self.once(&again, left, know)) {
                 sights[index] = sight;
             }
         }
         sights
     }
 
-    /// Looks at all of them once.
-    pub(super) fn once<'c>(&self, services: &[&'c Service], left: &Left) -> Vec<Sight<'c>> {
+    /// Looks at all of them once, to verify what was done.
+    pub(super) fn verify<'c>(&self, services: &[&'c Service], left: &Left) -> Vec<Sight<'c>> {
+        self.once(services, left, |_| Aim::Verify)
+    }
+
+    fn once<'c>(
+        &self,
+        services: &[&'c Service],
+        left: &Left,
+        aim: impl Fn(&Service) -> Aim,
+    ) -> Vec<Sight<'c>> {
         let units = self.units(services);
         let settled: Vec<Settled> = services
             .iter()
@@ -93,7 +103,7 @@ impl<'a> Eye<'a> {
         for (service, settled) in services.iter().zip(&settled) {
             let probes = probes_of(service, settled);
             counts.push(probes.len());
-            asks.extend(probes.into_iter().map(|probe| ask(probe, service, left)));
+            asks.extend(probes.into_iter().map(|probe| ask(probe, service, left, aim(service))));
         }
         let looks = self.ask(asks, units);
         let mut looks = looks.into_iter();
@@ -186,11 +196,12 @@ fn ask_gate(probe: Probe) -> Ask {
         gap: probe.gap.unwrap_or(policy.gap),
         start_grace: policy.start_grace,
         before: Before::Nowhere,
+        aim: Aim::Know { fail_after: 1 },
         probe: Arc::new(probe),
     }
 }
 
-fn ask(probe: Probe, service: &Service, left: &Left) -> Ask {
+fn ask(probe: Probe, service: &Service, left: &Left, aim: Aim) -> Ask {
     Ask {
         timeout: probe.timeout.unwrap_or(service.policy.timeout),
         // Doubted services are looked at again as a whole; a probe's own `tries` come on top.
@@ -198,6 +209,7 @@ fn ask(probe: Probe, service: &Service, left: &Left) -> Ask {
         gap: probe.gap.unwrap_or(service.policy.gap),
         start_grace: service.policy.start_grace,
         before: left.of(&service.name, &probe.text),
+        aim,
         probe: Arc::new(probe),
     }
 }

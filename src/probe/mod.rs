@@ -13,6 +13,7 @@ mod http;
 mod inodes;
 mod limits;
 mod load;
+mod log;
 mod memory;
 mod plugin;
 mod port;
@@ -48,12 +49,13 @@ pub use file::File;
 pub use http::Http;
 pub use inodes::Inodes;
 pub use load::Load;
+pub use log::Log;
 pub use memory::Memory;
 pub use plugin::Plugin;
 pub use port::Port;
 pub use process::Process;
 pub use seen::Seen;
-pub use side_by_side::{Ask, Bounds, Progress, look_all};
+pub use side_by_side::{Aim, Ask, Bounds, Progress, look_all};
 pub use swap::Swap;
 pub use tcp::Tcp;
 pub use tls::Tls;
@@ -97,6 +99,8 @@ pub enum Kind {
     Plugin(Plugin),
     /// A file is there, and as old and large as it should be.
     File(File),
+    /// A log has no lines in it that tell of errors.
+    Log(Log),
     /// A file system has space left.
     Disk(Disk),
     /// A file system has inodes left.
@@ -129,6 +133,7 @@ impl Probe {
         "exec",
         "plugin",
         "file",
+        "log",
         "disk",
         "inodes",
         "memory",
@@ -161,6 +166,7 @@ impl Probe {
             "exec" => Command::read(target, &mut fields).map(Kind::Command),
             "plugin" => Plugin::read(target, &mut fields).map(Kind::Plugin),
             "file" => File::read(target, &mut fields).map(Kind::File),
+            "log" => Log::read(target, &mut fields).map(Kind::Log),
             "disk" => Disk::read(target, &mut fields).map(Kind::Disk),
             "inodes" => Inodes::read(target, &mut fields).map(Kind::Inodes),
             "memory" => Memory::read(target, &mut fields).map(Kind::Memory),
@@ -251,6 +257,7 @@ impl Kind {
             Self::Command(command) => command.look(at),
             Self::Plugin(plugin) => plugin.look(at),
             Self::File(file) => file.look(at),
+            Self::Log(log) => log.look(at),
             Self::Disk(disk) => disk.look(at),
             Self::Inodes(inodes) => inodes.look(at),
             Self::Memory(memory) => memory.look(at),
@@ -274,6 +281,8 @@ struct At<'a> {
     again: bool,
     /// What this very probe left in the run before.
     before: &'a Before,
+    /// What the look is for.
+    aim: Aim,
     /// What all looks share.
     seen: &'a Seen,
 }

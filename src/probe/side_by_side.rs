@@ -46,6 +46,20 @@ pub struct Ask {
     pub start_grace: Duration,
     /// What it left the last time.
     pub before: Before,
+    /// What the look is for.
+    pub aim: Aim,
+}
+
+/// What a look is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aim {
+    /// To know how it is; that it is down is believed after so many looks in a row, at least 1.
+    Know {
+        /// The policy's `fail_after`.
+        fail_after: u32,
+    },
+    /// To verify an attempt to heal: only what has come since the look before counts.
+    Verify,
 }
 
 /// How far it is.
@@ -78,6 +92,7 @@ pub fn look_all(
                 start_grace: ask.start_grace,
                 again,
                 before: &before,
+                aim: ask.aim,
                 seen: &seen,
             };
             probe.kind.look(&at)

@@ -37,15 +37,20 @@ pub(super) fn problem(text: &str) -> String {
 }
 
 pub(super) fn look_within(text: &str, seen: Seen, limit: Duration) -> Look {
-    look_with(text, seen, limit, Before::Nowhere)
+    look_with(text, seen, limit, Before::Nowhere, Aim::Know { fail_after: 1 })
 }
 
 /// A look that finds this of the one before.
 pub(super) fn look_after(text: &str, before: Before) -> Look {
-    look_with(text, Seen::default(), Duration::from_secs(20), before)
+    look_for(text, before, Aim::Know { fail_after: 1 })
 }
 
-fn look_with(text: &str, seen: Seen, limit: Duration, before: Before) -> Look {
+/// The same, to this end.
+pub(super) fn look_for(text: &str, before: Before, aim: Aim) -> Look {
+    look_with(text, Seen::default(), Duration::from_secs(20), before, aim)
+}
+
+fn look_with(text: &str, seen: Seen, limit: Duration, before: Before, aim: Aim) -> Look {
     let ask = Ask {
         probe: Arc::new(probe(text)),
         timeout: limit,
@@ -53,6 +58,7 @@ fn look_with(text: &str, seen: Seen, limit: Duration, before: Before) -> Look {
         gap: Duration::ZERO,
         start_grace: Duration::from_secs(90),
         before,
+        aim,
     };
     let bounds = Bounds { jobs: 4, deadline: Deadline::after(Duration::from_secs(60)) };
     look_all(vec![ask], &Arc::new(seen), &bounds, &mut |_| {}).remove(0)

@@ -70,7 +70,7 @@ impl Unit {
 }
 
 /// As systemctl does: a name without a unit type's suffix is a service's (systemctl(1), systemd.unit(5)).
-fn with_suffix(name: &str) -> String {
+pub(super) fn with_suffix(name: &str) -> String {
     const TYPES: [&str; 11] = [
         "service",
         "socket",

@@ -120,6 +120,18 @@ impl Command {
 
     /// Runs it to its end or its deadline, whichever is first.
     pub fn run(&self) -> Output {
+        let mut stdout = Tail::new(self.keep);
+        let output = self.run_into(&mut |chunk| {
+            stdout.push(chunk);
+            true
+        });
+        stdout.cut();
+        Output { stdout: stdout.bytes, ..output }
+    }
+
+    /// Runs it like [`Self::run`], and hands its standard output on as it comes instead of keeping it. When `take`
+    /// says false it has had enough: nothing more is handed on, and it ends as at its deadline.
+    pub fn run_into(&self, take: &mut dyn FnMut(&[u8]) -> bool) -> Output {
         let watch = Stopwatch::start();
         let deadline = Deadline::after(self.limit);
         let failed = |why: String| Output {
@@ -150,9 +162,9 @@ impl Command {
                 let _ = std::io::Write::write_all(&mut pipe, &bytes);
             });
         }
-        let (mut stdout, mut stderr) = (Tail::new(self.keep), Tail::new(self.keep));
-        let ended = follow(&mut child, &mut stdout, &mut stderr, deadline);
-        Output { ended, stdout: stdout.bytes, stderr: stderr.bytes, took: watch.read() }
+        let mut stderr = Tail::new(self.keep);
+        let ended = follow(&mut child, take, &mut stderr, deadline);
+        Output { ended, stdout: Vec::new(), stderr: stderr.bytes, took: watch.read() }
     }
 }
 
@@ -214,7 +226,13 @@ impl Tail {
     }
 }
 
-fn follow(child: &mut Child, stdout: &mut Tail, stderr: &mut Tail, deadline: Deadline) -> Ended {
+fn follow(
+    child: &mut Child,
+    take: &mut dyn FnMut(&[u8]) -> bool,
+    stderr: &mut Tail,
+    deadline: Deadline,
+) -> Ended {
+    let mut enough = false;
     let (mut out, mut err) = (child.stdout.take(), child.stderr.take());
     let mut buffer = [0; 16 * 1024];
     let mut gone: Option<(Ended, Deadline)> = None;
@@ -225,7 +243,7 @@ fn follow(child: &mut Child, stdout: &mut Tail, stderr: &mut Tail, deadline: Dea
         if gone.is_some() && (!open || limit.passed()) {
             break;
         }
-        if gone.is_none() && limit.passed() {
+        if gone.is_none() && (enough || limit.passed()) {
             gone = Some((kill(child), Deadline::after(DRAIN)));
             continue;
         }
@@ -233,8 +251,8 @@ fn follow(child: &mut Child, stdout: &mut Tail, stderr: &mut Tail, deadline: Dea
             let wait = limit.left().min(TICK);
             let quiet = !readable(out.as_ref(), err.as_ref(), wait);
             if !quiet {
-                drain(&mut out, stdout, &mut buffer);
-                drain(&mut err, stderr, &mut buffer);
+                drain(&mut out, &mut buffer, &mut |chunk| enough = enough || !take(chunk));
+                drain(&mut err, &mut buffer, &mut |chunk| stderr.push(chunk));
             }
             if !quiet && (out.is_some() || err.is_some()) {
                 continue;
@@ -252,7 +270,6 @@ fn follow(child: &mut Child, stdout: &mut Tail, stderr: &mut Tail, deadline: Dea
             gone = Some((ended, Deadline::after(DRAIN)));
         }
     }
-    stdout.cut();
     stderr.cut();
     gone.map_or(Ended::TimedOut, |(ended, _)| ended)
 }
@@ -270,7 +287,7 @@ fn readable(
 }
 
 /// Reads what is there, once; an ended stream becomes `None`.
-fn drain<R: Read + AsFd>(pipe: &mut Option<R>, tail: &mut Tail, buffer: &mut [u8]) {
+fn drain<R: Read + AsFd>(pipe: &mut Option<R>, buffer: &mut [u8], take: &mut dyn FnMut(&[u8])) {
     let Some(reader) = pipe else { return };
     let mut fds = [PollFd::from_borrowed_fd(reader.as_fd(), PollFlags::IN)];
     let none = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
@@ -279,7 +296,7 @@ fn drain<R: Read + AsFd>(pipe: &mut Option<R>, tail: &mut Tail, buffer: &mut [u8
     }
     match reader.read(buffer) {
         Ok(0) => *pipe = None,
-        Ok(count) => tail.push(&buffer[..count]),
+        Ok(count) => take(&buffer[..count]),
         Err(err) if err.kind() == std::io::ErrorKind::Interrupted => {}
         Err(_) => *pipe = None,
     }
@@ -349,6 +366,24 @@ mod tests {
             "{}",
             output.stdout.len()
         );
+    }
+
+    #[test]
+    fn who_takes_the_output_as_it_comes_can_have_enough() {
+        let mut got = 0;
+        let endless = Command::new(["yes"], LIMIT).run_into(&mut |chunk| {
+            got += chunk.len();
+            got < 100_000
+        });
+        assert_eq!(endless.ended, Ended::TimedOut);
+        assert!(endless.took < Duration::from_secs(5), "{:?}", endless.took);
+        assert!((100_000..200_000).contains(&got), "{got}");
+        let mut whole = Vec::new();
+        let output = Command::new(["echo", "all of it"], LIMIT).run_into(&mut |chunk| {
+            whole.extend_from_slice(chunk);
+            true
+        });
+        assert_eq!((output.ended, whole.as_slice()), (Ended::Exited(0), b"all of it\n".as_slice()));
     }
 
     #[test]

@@ -131,7 +131,7 @@ pub fn start(path: &Path, limit: Duration, most: u64) -> Result<Vec<u8>, Missed>
 
 /// Opens the regular file at `path` for reading, links followed; opening anything else does nothing to it, and is
 /// an error that says what it is.
-fn open_regular(path: &Path) -> io::Result<File> {
+pub(super) fn open_regular(path: &Path) -> io::Result<File> {
     // What stands there may change between a look and this: without waiting, a FIFO does no harm, and a terminal
     // does not become ours.
     #[expect(clippy::cast_possible_wrap, reason = "flags are bits")]

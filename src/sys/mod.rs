@@ -6,6 +6,7 @@ pub mod clock;
 pub mod engine;
 pub mod exec;
 pub mod files;
+pub mod grown;
 pub mod host;
 pub mod http;
 pub mod job;

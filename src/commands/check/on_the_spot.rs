@@ -16,7 +16,7 @@ use crate::model::text::{brief_duration, one_line};
 use crate::model::trail::Before;
 use crate::model::verdict::{Look, Verdict};
 use crate::outcome::{Outcome, Refusal};
-use crate::probe::{Ask, Probe};
+use crate::probe::{Aim, Ask, Probe};
 use crate::report::screen::Paint;
 use crate::report::text::{Row, table};
 use crate::sys::host;
@@ -50,6 +50,7 @@ pub(super) fn run(setup: &Setup, args: &Check, texts: &[String]) -> Result<Outco
         gap: probe.gap.unwrap_or(policy.gap),
         start_grace: policy.start_grace,
         before: Before::Nowhere,
+        aim: Aim::Know { fail_after: 1 },
         probe: Arc::new(probe),
     });
     let outcome = looks.iter().map(of).fold(Outcome::Ok, Outcome::worst);
