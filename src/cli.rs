@@ -199,7 +199,7 @@ pub struct Check {
     #[arg(long, conflicts_with_all = ["what", "notify"])]
     pub dry_run: bool,
     /// How to write the result
-    #[arg(long, value_name = "FORM", default_value = "text")]
+    #[arg(short = 'o', long, value_name = "FORM", default_value = "text")]
     pub format: Format,
     /// Wait this long for another run to end [default: 10s on a terminal, else 0s]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
@@ -221,7 +221,7 @@ pub struct Heal {
     #[arg(long, conflicts_with_all = ["services", "dry_run"])]
     pub drill: bool,
     /// How to write the result
-    #[arg(long, value_name = "FORM", default_value = "text")]
+    #[arg(short = 'o', long, value_name = "FORM", default_value = "text")]
     pub format: Format,
     /// Wait this long for another run to end [default: 10s on a terminal, else 0s]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
@@ -282,7 +282,7 @@ pub struct Status {
     #[arg(value_name = "SERVICE")]
     pub services: Vec<String>,
     /// How to write it
-    #[arg(long, value_name = "FORM", default_value = "text")]
+    #[arg(short = 'o', long, value_name = "FORM", default_value = "text")]
     pub format: Format,
 }
 
