@@ -47,8 +47,9 @@ complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l color -d
 always\t'Always'
 never\t'Never'"
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l output -d 'Write the output to FILE instead; a reader of FILE never sees half of it' -r -F
-complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l format -d 'How to write the result' -r -f -a "text\t'For people'
-json\t'For programs: the same words as keys'"
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -s o -l format -d 'How to write the result' -r -f -a "text\t'For people'
+json\t'For programs: the same words as keys'
+nagios\t'As a monitoring plugin, for Nagios and Icinga: a status line with performance data, details below it; what would end with 64, 75 or 78 is UNKNOWN and ends with 3'"
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l wait -d 'Wait this long for another run to end [default: 10s on a terminal, else 0s]' -r
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -s q -l quiet -d 'Print nothing unless something is wrong'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -s v -l verbose -d 'Say more: every probe, every step'
@@ -62,7 +63,7 @@ complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -l color -d 
 always\t'Always'
 never\t'Never'"
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -l output -d 'Write the output to FILE instead; a reader of FILE never sees half of it' -r -F
-complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -l format -d 'How to write the result' -r -f -a "text\t'For people'
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -s o -l format -d 'How to write the result' -r -f -a "text\t'For people'
 json\t'For programs: the same words as keys'"
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -l wait -d 'Wait this long for another run to end [default: 10s on a terminal, else 0s]' -r
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -s q -l quiet -d 'Print nothing unless something is wrong'
@@ -105,7 +106,7 @@ complete -c miraclemax -n "__fish_miraclemax_using_subcommand status" -l color -
 always\t'Always'
 never\t'Never'"
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand status" -l output -d 'Write the output to FILE instead; a reader of FILE never sees half of it' -r -F
-complete -c miraclemax -n "__fish_miraclemax_using_subcommand status" -l format -d 'How to write it' -r -f -a "text\t'For people'
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand status" -s o -l format -d 'How to write it' -r -f -a "text\t'For people'
 json\t'For programs: the same words as keys'"
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand status" -s q -l quiet -d 'Print nothing unless something is wrong'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand status" -s v -l verbose -d 'Say more: every probe, every step'

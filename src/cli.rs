@@ -38,7 +38,8 @@ Examples:
   miraclemax check web postgres   only these
   miraclemax check --dry-run      only read and check the configuration
   miraclemax check systemd:nginx tcp:localhost:5432 'disk:/var?free=10%'
-  miraclemax check 'https://books.example.org/health#status=200&under=2s'";
+  miraclemax check 'https://books.example.org/health#status=200&under=2s'
+  miraclemax check -o nagios web  as a plugin of Nagios or Icinga";
 
 const HEAL: &str = "\
 Examples:
@@ -142,6 +143,18 @@ pub enum Format {
     Json,
 }
 
+/// How the output of `check` is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// For people
+    Text,
+    /// For programs: the same words as keys
+    Json,
+    /// As a monitoring plugin, for Nagios and Icinga: a status line with performance data, details below it;
+    /// what would end with 64, 75 or 78 is UNKNOWN and ends with 3
+    Nagios,
+}
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -200,7 +213,7 @@ pub struct Check {
     pub dry_run: bool,
     /// How to write the result
     #[arg(short = 'o', long, value_name = "FORM", default_value = "text")]
-    pub format: Format,
+    pub format: Form,
     /// Wait this long for another run to end [default: 10s on a terminal, else 0s]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub wait: Option<Duration>,

@@ -37,12 +37,13 @@ const NAMES: [(&str, &str); 3] = [
 
 /// Runs one command line to its end and says with which status to exit.
 pub fn run(args: impl IntoIterator<Item = OsString>, now: Now) -> ExitCode {
-    let outcome = match cli::Cli::try_parse_from(with_command(args)) {
+    let args = with_command(args);
+    let outcome = match cli::Cli::try_parse_from(&args) {
         Ok(cli) => {
             let quiet = cli.global.quiet;
             commands::run(cli, now).unwrap_or_else(|err| complain(&err, quiet))
         }
-        Err(err) => usage(&err),
+        Err(err) => usage(&args, &err),
     };
     outcome.into()
 }
@@ -59,12 +60,15 @@ fn with_command(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     args
 }
 
-fn usage(err: &clap::Error) -> Outcome {
+fn usage(args: &[OsString], err: &clap::Error) -> Outcome {
     let text = err.render();
     // Nobody is left to be told when the stream is closed.
     if matches!(err.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         let _ = write!(stdout(), "{text}");
         return Outcome::Ok;
+    }
+    if let Some(outcome) = commands::wrong_usage(args, &text.to_string()) {
+        return outcome;
     }
     // The help that is shown when no command was given is no complaint.
     let prefix = match err.kind() {

@@ -2,10 +2,11 @@
 
 mod host;
 mod on_the_spot;
+mod plugin;
 
 use anyhow::Result;
 
-use crate::cli::Check;
+use crate::cli::{Check, Form, Format};
 use crate::commands::cycle::Eye;
 use crate::commands::keeping;
 use crate::commands::memory::Memory;
@@ -20,10 +21,17 @@ use crate::model::text::{one_line, plural};
 use crate::model::trail::Left;
 use crate::outcome::{Outcome, Refusal};
 
+pub(super) use plugin::wrong_usage;
+
 /// Looks at services, at probes given on the spot, or at the host.
 pub(super) fn run(setup: &Setup, args: &Check) -> Result<Outcome> {
+    let found = look(setup, args);
+    if args.format == Form::Nagios { plugin::ended(setup, found) } else { found }
+}
+
+fn look(setup: &Setup, args: &Check) -> Result<Outcome> {
     if args.dry_run {
-        return validate(setup);
+        return validate(setup, args);
     }
     if args.what.iter().any(|what| what.contains(':')) {
         return on_the_spot::run(setup, args, &args.what);
@@ -31,8 +39,7 @@ pub(super) fn run(setup: &Setup, args: &Check) -> Result<Outcome> {
     match setup.config_if_any()? {
         Some(configured) => {
             setup.warn_broken(&configured);
-            let outcome = services(setup, args, &configured)?;
-            Ok(if configured.broken.is_some() { Outcome::Config } else { outcome })
+            services(setup, args, &configured)
         }
         None if args.what.is_empty() => {
             let outcome = on_the_spot::run(setup, args, &host::probes())?;
@@ -61,7 +68,7 @@ pub(super) fn run(setup: &Setup, args: &Check) -> Result<Outcome> {
     }
 }
 
-fn validate(setup: &Setup) -> Result<Outcome> {
+fn validate(setup: &Setup, args: &Check) -> Result<Outcome> {
     let (path, config) = setup.config_on_disk()?;
     if !setup.screen.quiet {
         let what = [
@@ -69,7 +76,8 @@ fn validate(setup: &Setup) -> Result<Outcome> {
             plural(config.heartbeats.len(), "heartbeat"),
             plural(config.notify.len(), "notification channel"),
         ];
-        setup.screen.data(&format!("{}: valid: {}\n", path.display(), what.join(", ")))?;
+        let head = if args.format == Form::Nagios { "MIRACLEMAX OK - " } else { "" };
+        setup.screen.data(&format!("{head}{}: valid: {}\n", path.display(), what.join(", ")))?;
     }
     Ok(Outcome::Ok)
 }
@@ -126,9 +134,18 @@ fn services(setup: &Setup, args: &Check, configured: &Configured) -> Result<Outc
         outcome = outcome.worst(Outcome::Unknown);
     }
     shown::complain(setup, &delivered);
+    let said = plugin::said(configured, saved, &delivered);
+    if args.format == Form::Nagios && configured.broken.is_some() {
+        outcome = outcome.worst(Outcome::Unknown);
+    }
     if !setup.screen.quiet || outcome != Outcome::Ok {
         let shown = shown::services(&memory.state, &services, &[], &[], &memory.now());
-        shown::print(setup, &shown, args.format, &delivered)?;
+        match args.format {
+            Form::Text => shown::print(setup, &shown, Format::Text, &delivered)?,
+            Form::Json => shown::print(setup, &shown, Format::Json, &delivered)?,
+            Form::Nagios => setup.screen.data(&plugin::services(outcome, &shown, &said))?,
+        }
     }
-    Ok(outcome)
+    let refused = configured.broken.is_some() && args.format != Form::Nagios;
+    Ok(if refused { Outcome::Config } else { outcome })
 }

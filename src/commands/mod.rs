@@ -20,12 +20,19 @@ mod stale;
 mod status;
 mod telling;
 
+use std::ffi::OsString;
+
 use anyhow::Result;
 
 use crate::cli::{Cli, Command, Later};
 use crate::commands::setup::Setup;
 use crate::model::time::Now;
 use crate::outcome::Outcome;
+
+/// Answers for a command line that is not understood, where the one who asked does not know our exit statuses.
+pub fn wrong_usage(args: &[OsString], why: &str) -> Option<Outcome> {
+    check::wrong_usage(args, why)
+}
 
 /// Runs the command that was asked for.
 pub fn run(cli: Cli, now: Now) -> Result<Outcome> {

@@ -3,7 +3,9 @@
 
 pub mod cause;
 pub mod email;
+pub mod looks;
 mod manual;
+pub mod nagios;
 pub mod ping;
 pub mod screen;
 pub mod services;

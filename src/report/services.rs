@@ -8,6 +8,7 @@ use crate::model::state::{ServiceState, Status};
 use crate::model::text::{brief_duration, human_duration, one_line, plural};
 use crate::model::time::Now;
 use crate::model::verdict::{Look, Verdict};
+use crate::report::looks::with_status;
 use crate::report::screen::Paint;
 use crate::report::text::Row;
 
@@ -50,6 +51,7 @@ pub struct Shown {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_incident: Option<PastIncident>,
     /// Each probe.
+    #[serde(serialize_with = "with_status")]
     pub probes: Vec<Look>,
 }
 

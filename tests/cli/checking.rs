@@ -138,3 +138,99 @@ fn when_the_host_is_offline_what_lies_beyond_it_is_unknown_and_not_healed() {
     let ran = host.run(&["check"]).ends(2);
     assert!(ran.stdout.starts_with("DOWN  far  `192.0.2.7:9`: "), "{ran:?}");
 }
+
+#[test]
+fn as_a_plugin_it_says_one_line_with_performance_data_and_ends_with_0_to_3() {
+    let host = Host::with(&fast(&[
+        WEB,
+        "[[service]]\nname = \"load\"\nchecks = [\"load:?max=1000000\"]\n",
+        "[[service]]\nname = \"api\"\nchecks = [\"file:$DIR/api\"]\ncritical = false\n",
+    ]));
+    host.write("up", "").write("api", "");
+    let load = "'load.load1'=[..];;~:1000000;0 'load.per_core'=[..];;;0";
+    let ran = host.run(&["check", "-o", "nagios"]).ends(0);
+    assert!(ran.stdout.starts_with("MIRACLEMAX OK - all 3 services up"), "{ran:?}");
+    host.remove("up").remove("api");
+    host.run(&["check", "-o", "nagios"]).is(
+        2,
+        &format!(
+            "MIRACLEMAX CRITICAL - web: `$DIR/up` is missing; api: `$DIR/api` is missing; 1 of 3 services up | {load}\n\
+             DOWN web: `$DIR/up` is missing; for [T]\n\
+             DOWN api: `$DIR/api` is missing; for [T], not critical\n\
+             up load: load [..]\n"
+        ),
+        "",
+    );
+    host.run(&["check", "-o", "nagios", "load"]).is(
+        0,
+        &format!("MIRACLEMAX OK - load: load [..] per core | {load}\n"),
+        "",
+    );
+    host.run(&["check", "-o", "nagios", "load:?max=1000000"]).is(
+        0,
+        "MIRACLEMAX OK - load:?max=1000000: load [..] | 'load1'=[..];;~:1000000;0 'per_core'=[..];;;0\n",
+        "",
+    );
+    host.run(&["check", "-o", "nagios", "file:$DIR/a", "file:/etc/passwd"]).is(
+        2,
+        "MIRACLEMAX CRITICAL - file:$DIR/a: `$DIR/a` is missing ([T]); 1 of 2 probes up[..]\n\
+         DOWN file:$DIR/a: `$DIR/a` is missing ([T])\n[...]\n",
+        "",
+    );
+}
+
+#[test]
+fn as_a_plugin_whatever_is_refused_is_unknown_on_standard_output() {
+    let host = Host::with(&fast(&[WEB]));
+    host.write("up", "");
+    let usage = "MIRACLEMAX UNKNOWN - there is no service `wbe`\nhint: did you mean `web`?\n";
+    host.run(&["check", "-o", "nagios", "wbe"]).is(3, usage, "");
+    for args in [["-o", "nagios"].as_slice(), &["--format=nagios"], &["--format", "nagios"]] {
+        let ran = host.run(&[&["check", "--frob"], args].concat()).ends(3);
+        let said = "MIRACLEMAX UNKNOWN - unexpected argument '--frob' found\n";
+        assert!(ran.stdout.starts_with(said) && ran.stderr.is_empty(), "{ran:?}");
+    }
+    host.run(&["check", "--frob"]).ends(64);
+    host.run(&["check", "-o", "nagios", "tpc:localhost:1"]).is(
+        3,
+        "MIRACLEMAX UNKNOWN - command line: there is no kind of probe `tpc`\n\
+         tpc:localhost:1\n^\nhint: did you mean `tcp`?\n",
+        "",
+    );
+    host.run(&["check", "-o", "nagios", "--dry-run"]).is(
+        0,
+        "MIRACLEMAX OK - $DIR/config.toml: valid: 1 service, 0 heartbeats, 0 notification channels\n",
+        "",
+    );
+    host.config("prot = 80\n");
+    let ran = host.run(&["check", "-o", "nagios"]).ends(3);
+    assert!(ran.stdout.starts_with("MIRACLEMAX UNKNOWN - the configuration is wrong\n"), "{ran:?}");
+
+    // With a last good configuration, what is down stays worse than that.
+    host.config(&fast(&[WEB])).run(&["check"]).ends(0);
+    host.config("prot = 80\n");
+    let said = "the configuration is wrong; the last one that loaded is in use: $DIR/config.toml";
+    let ran = host.run(&["check", "-o", "nagios"]).ends(3);
+    assert!(ran.stdout.starts_with(&format!("MIRACLEMAX UNKNOWN - {said}")), "{ran:?}");
+    host.remove("up");
+    let ran = host.run(&["check", "-o", "nagios"]).ends(2);
+    assert!(ran.stdout.starts_with(&format!("MIRACLEMAX CRITICAL - {said}")), "{ran:?}");
+}
+
+#[test]
+fn json_has_a_word_for_each_probe_and_what_it_measured() {
+    let host =
+        Host::with(&fast(&["[[service]]\nname = \"load\"\nchecks = [\"load:?warn=0:0\"]\n"]));
+    let here =
+        host.run(&["check", "-o", "json", "load:?warn=-1:-1", "file:$DIR/no"]).ends(2).json();
+    let (file, load) = (&here["probes"][0], &here["probes"][1]);
+    assert_eq!((&file["status"], &file["verdict"]), (&"down".into(), &"down".into()));
+    assert_eq!((&load["status"], &load["verdict"]), (&"degraded".into(), &"up".into()));
+    assert!(load["warning"].as_str().unwrap().contains("load"), "{here}");
+    assert!(load["hint"].as_str().unwrap().contains("ps "), "{here}");
+    assert_eq!(load["measures"][0]["label"], "load1");
+    let all = host.run(&["check", "-o", "json", "load"]).json();
+    let probe = &all["services"][0]["probes"][0];
+    assert_eq!(probe["verdict"], "up");
+    assert!(["up", "degraded"].contains(&probe["status"].as_str().unwrap()), "{all}");
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use serde_json::json;
 
-use crate::cli::{Check, Format};
+use crate::cli::{Check, Form};
 use crate::commands::cycle::Eye;
 use crate::commands::gate::Gate;
 use crate::commands::setup::Setup;
@@ -17,9 +17,13 @@ use crate::model::trail::Before;
 use crate::model::verdict::{Look, Verdict};
 use crate::outcome::{Outcome, Refusal};
 use crate::probe::{Aim, Ask, Probe};
+use crate::report::looks::with_status;
+use crate::report::nagios::{Found, labelled};
 use crate::report::screen::Paint;
 use crate::report::text::{Row, table};
 use crate::sys::host;
+
+use super::plugin;
 
 /// Looks with the probes that `texts` are, and says what they saw, worst first.
 pub(super) fn run(setup: &Setup, args: &Check, texts: &[String]) -> Result<Outcome> {
@@ -57,15 +61,25 @@ pub(super) fn run(setup: &Setup, args: &Check, texts: &[String]) -> Result<Outco
     if setup.screen.quiet && outcome == Outcome::Ok {
         return Ok(outcome);
     }
+    let given = looks.clone();
     looks.sort_by_key(|look| match (&look.verdict, look.warns()) {
         (Verdict::Down(_), _) => 0,
         (Verdict::Up, Some(_)) => 1,
         (Verdict::Unknown(_), _) => 2,
         (Verdict::Up, None) => 3,
     });
+    let rows: Vec<Row> = looks.iter().map(row).collect();
     let text = match args.format {
-        Format::Json => format!("{:#}\n", json!({ "host": host::name(), "probes": looks })),
-        Format::Text => table(&looks.iter().map(row).collect::<Vec<_>>(), &setup.screen),
+        Form::Json => {
+            let probes = with_status(&looks, serde_json::value::Serializer)?;
+            format!("{:#}\n", json!({ "host": host::name(), "probes": probes }))
+        }
+        Form::Text => table(&rows, &setup.screen),
+        Form::Nagios => {
+            let measures = labelled("", &given);
+            let word = plugin::word(outcome);
+            Found { word, noun: "probe", said: &[], rows: &rows, measures: &measures }.text()
+        }
     };
     setup.screen.data(&text)?;
     Ok(outcome)
