@@ -37,6 +37,7 @@ Examples:
   miraclemax check                every configured service, or this host
   miraclemax check web postgres   only these
   miraclemax check --dry-run      only read and check the configuration
+  miraclemax check --discover     a configuration for what runs here
   miraclemax check systemd:nginx tcp:localhost:5432 'disk:/var?free=10%'
   miraclemax check 'https://books.example.org/health#status=200&under=2s'
   miraclemax check -o nagios web  as a plugin of Nagios or Icinga";
@@ -200,6 +201,7 @@ pub enum Command {
 /// Arguments of `check`.
 #[derive(Debug, Args)]
 #[command(after_long_help = CHECK)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub struct Check {
     /// A configured service, or a probe: a URL, or `kind:target?key=value`, such as `systemd:nginx` or
     /// `tcp:localhost:5432`; the kinds are in miraclemax-config(5)
@@ -211,6 +213,13 @@ pub struct Check {
     /// Only read and check the configuration; looks at nothing
     #[arg(long, conflicts_with_all = ["what", "notify"])]
     pub dry_run: bool,
+    /// Print a commented configuration for what runs here: units and programs with their ports.
+    /// Best as root, who sees whose each port is
+    #[arg(long, conflicts_with_all = ["what", "notify", "dry_run", "format", "wait"])]
+    pub discover: bool,
+    /// Print the present configuration instead, unchanged, and after it only the services that it lacks
+    #[arg(long, requires = "discover")]
+    pub merge: bool,
     /// How to write the result
     #[arg(short = 'o', long, value_name = "FORM", default_value = "text")]
     pub format: Form,

@@ -16,6 +16,8 @@ mod bare_host;
 mod beside_plugins;
 #[path = "real/cron_heals.rs"]
 mod cron_heals;
+#[path = "real/discovery_scene.rs"]
+mod discovery_scene;
 #[path = "real/drill.rs"]
 mod drill;
 #[path = "real/hands_off.rs"]

@@ -1,5 +1,6 @@
 //! `check`: look once, remember, say. Heals nothing.
 
+mod discover;
 mod host;
 mod on_the_spot;
 mod plugin;
@@ -32,6 +33,9 @@ pub(super) fn run(setup: &Setup, args: &Check) -> Result<Outcome> {
 fn look(setup: &Setup, args: &Check) -> Result<Outcome> {
     if args.dry_run {
         return validate(setup, args);
+    }
+    if args.discover {
+        return discover::run(setup, args.merge);
     }
     if args.what.iter().any(|what| what.contains(':')) {
         return on_the_spot::run(setup, args, &args.what);

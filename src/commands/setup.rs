@@ -151,6 +151,18 @@ impl Setup {
         Ok((path, config))
     }
 
+    /// The texts of the config on disk and what they say, or what is wrong with them. None when there is no
+    /// config file at all.
+    pub(super) fn sources_if_any(&self) -> Result<Option<(Vec<Source>, Config)>> {
+        let sources = match config::gather(&self.config_path()?) {
+            Ok(sources) => sources,
+            Err(GatherError::Missing(_)) => return Ok(None),
+            Err(GatherError::Unusable(problems)) => return Err(broken(&problems)),
+        };
+        let config = config::parse(&sources).map_err(|problems| broken(&problems))?;
+        Ok(Some((sources, config)))
+    }
+
     fn last_good(&self) -> Option<Config> {
         let dir = store::Dir::existing(&self.state_path().ok()?).ok()??;
         let sources: Vec<Source> = store::last_good::last_good(&dir)?

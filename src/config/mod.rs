@@ -145,6 +145,7 @@ pub fn parse(sources: &[Source]) -> Result<Config, Problems> {
     Err(problems)
 }
 
-fn is_json(path: &Path) -> bool {
+/// Whether a config file of this name is JSON; any other is TOML.
+pub fn is_json(path: &Path) -> bool {
     path.extension().is_some_and(|ext| ext.eq_ignore_ascii_case("json"))
 }

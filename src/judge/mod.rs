@@ -15,6 +15,7 @@
 
 pub mod attempts;
 pub mod budget;
+pub mod discovery;
 pub mod flapping;
 pub mod freshness;
 pub mod obstacle;

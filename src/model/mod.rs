@@ -1,6 +1,7 @@
 //! The words everyone speaks. Plain values and the rules that belong to them; imports nothing of ours,
 //! reads no clock, touches no file, starts nothing.
 
+pub mod discovery;
 pub mod fields;
 pub mod incident;
 pub mod letter;

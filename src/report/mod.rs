@@ -2,6 +2,7 @@
 //! nothing, sends nothing.
 
 pub mod cause;
+pub mod discovered;
 pub mod email;
 pub mod looks;
 mod manual;

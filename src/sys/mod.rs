@@ -3,6 +3,7 @@
 
 pub mod aside;
 pub mod clock;
+pub mod connect;
 pub mod engine;
 pub mod exec;
 pub mod files;

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod checking;
+mod discovering;
 mod healing;
 mod last_good;
 mod mailing;

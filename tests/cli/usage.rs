@@ -34,6 +34,8 @@ fn wrong_usage_goes_to_standard_error_and_ends_with_64() {
         (&["ping", "--exit-code", "256"], "256"),
         (&["ping", "--rid", "me"], "'--rid"),
         (&["heal", "--drill", "web"], "cannot be used with"),
+        (&["check", "--merge"], "--discover"),
+        (&["check", "--discover", "--dry-run"], "cannot be used with"),
         (&["status", "--format", "xml"], "xml"),
         (&["--color", "pink", "status"], "pink"),
     ] {

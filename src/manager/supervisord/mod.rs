@@ -3,6 +3,7 @@
 pub(crate) mod act;
 pub(crate) mod claims;
 pub(crate) mod facts;
+pub mod listing;
 pub mod server;
 
 use std::collections::HashMap;

@@ -4,6 +4,7 @@
 pub(crate) mod act;
 pub(crate) mod claims;
 pub(crate) mod facts;
+pub mod listing;
 
 use std::collections::HashMap;
 use std::time::Duration;

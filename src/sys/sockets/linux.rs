@@ -40,8 +40,17 @@ impl Sockets {
 
     /// Everybody who listens on `port`.
     pub fn on(&self, port: u16) -> Vec<Listener> {
+        self.of(|addr| addr.port() == port)
+    }
+
+    /// Everybody who listens anywhere.
+    pub fn all(&self) -> Vec<Listener> {
+        self.of(|_| true)
+    }
+
+    fn of(&self, wanted: impl Fn(&SocketAddr) -> bool) -> Vec<Listener> {
         let mut found = Vec::new();
-        for socket in self.listening.iter().filter(|socket| socket.addr.port() == port) {
+        for socket in self.listening.iter().filter(|socket| wanted(&socket.addr)) {
             let owners = self.owners.get_or_init(|| self.find_owners());
             let pids = owners.get(&socket.inode).map_or(&[][..], Vec::as_slice);
             if pids.is_empty() {

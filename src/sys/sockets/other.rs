@@ -32,8 +32,17 @@ impl Sockets {
 
     /// Everybody who listens on `port`.
     pub fn on(&self, port: u16) -> Vec<Listener> {
+        self.of(|addr| addr.port() == port)
+    }
+
+    /// Everybody who listens anywhere.
+    pub fn all(&self) -> Vec<Listener> {
+        self.of(|_| true)
+    }
+
+    fn of(&self, wanted: impl Fn(&SocketAddr) -> bool) -> Vec<Listener> {
         let mut found = Vec::new();
-        for (addr, pids) in self.0.iter().filter(|(addr, _)| addr.port() == port) {
+        for (addr, pids) in self.0.iter().filter(|(addr, _)| wanted(addr)) {
             if pids.is_empty() {
                 found.push(Listener::known(*addr, None, None));
             }
