@@ -84,7 +84,7 @@ fn what_runs_is_written_down_and_loads_and_is_all_up() {
     real::saw("check --discover", &found.stdout);
     for want in [
         format!("checks = [\"http://127.0.0.1:{nginx}/healthz\"]"),
-        format!("# redis-server.service: listens on 127.0.0.1:{redis} (redis-"),
+        format!("# redis-server.service: listens on 127.0.0.1:{redis} (redis-server)"),
         format!(
             "unit = \"redis-server.service\"\nport = {redis}\nchecks = [\"tcp:127.0.0.1:{redis}\"]\n"
         ),
@@ -109,6 +109,9 @@ fn what_runs_is_written_down_and_loads_and_is_all_up() {
         "inactive",
         "a connection would have started it"
     );
+
+    let said = machine.sh("cat /var/log/redis/redis-server.log").stdout;
+    assert!(!said.contains("SECURITY ATTACK"), "redis was asked for a page: {said}");
 
     let file = "/etc/miraclemax/config.toml";
     machine.sh("mkdir -p /etc/miraclemax").ok();
@@ -143,6 +146,8 @@ fn what_runs_is_written_down_and_loads_and_is_all_up() {
     machine.run(&["miraclemax", "check", "--dry-run"]).ok();
 
     let seen = machine.run_as("nobody", &["miraclemax", "check", "--discover"]);
-    assert_eq!(seen.status.code(), Some(0), "{seen:?}");
+    assert_eq!(seen.status.code(), Some(3), "{seen:?}");
+    assert!(seen.stdout.contains("name = \"app\""), "{}", seen.stdout);
+    assert!(seen.stderr.contains("cannot be asked: permission denied"), "{}", seen.stderr);
     assert!(seen.stderr.contains("note: nobody may not see whose"), "{}", seen.stderr);
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::commands::check::discover::gather::Gathered;
+use self::gather::Gathered;
 use crate::commands::setup::Setup;
 use crate::config::{self, Config, Source};
 use crate::judge::discovery;
@@ -67,7 +67,7 @@ pub(super) fn run(setup: &Setup, merge: bool) -> Result<Outcome> {
         setup.screen.note(&format!(
             "note: {} may not see whose {} is; as root it finds more",
             reach.user,
-            plural(hidden, "listening address")
+            plural(hidden, "listening socket")
         ));
     }
     for trouble in &troubles {

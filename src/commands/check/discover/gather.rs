@@ -69,7 +69,8 @@ fn listening(all: &[Listener], programs: &HashMap<u32, Program>) -> Vec<Listenin
         let addr = plain(listener.addr);
         let owner = owner(listener, programs);
         let of_init = owner == Owner::Init;
-        let called = || listener.called().filter(|_| !of_init);
+        // Not the program's file: Debian's redis-server is a link to redis-check-rdb.
+        let called = || listener.name.clone().or_else(|| listener.called()).filter(|_| !of_init);
         match found.last_mut().filter(|last| last.addr == addr) {
             Some(last) => {
                 if !last.owners.contains(&owner) {
