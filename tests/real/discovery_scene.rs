@@ -57,13 +57,13 @@ fn furnish(machine: &Machine) -> [u16; 6] {
     );
     machine
         .sh(&format!(
-            r#"
+            r"
         sed -i 's/^port .*/port {redis}/; s/^bind .*/bind 127.0.0.1/' /etc/redis/redis.conf
         sed -i 's/^#*port = .*/port = {postgres}/' /etc/postgresql/*/main/postgresql.conf
         systemctl daemon-reload
         systemctl -q enable nginx redis-server postgresql supervisor app pad.socket
         systemctl start nginx redis-server postgresql supervisor app pad.socket
-        "#
+        "
         ))
         .ok();
     machine.wait_until("all of them listen", SHORT, |machine| {

@@ -41,24 +41,21 @@ pub(super) fn run(setup: &Setup, merge: bool) -> Result<Outcome> {
     asking::ask(&mut found.services, deadline, &setup.screen);
     let hidden = found.hidden;
     let none = found.services.is_empty();
-    let text = match &present {
-        Some((sources, config)) => {
-            let present = present::services(config);
-            let lacking = discovery::lacking(found.services, &present);
-            tell_added(setup, &path, lacking.len());
-            let main = main.map_or("", |main| main.text.as_str());
-            let text = discovered::merged(main, &lacking);
-            loads(&path, &text, sources)?;
-            text
-        }
-        None => {
-            let text = discovered::config(&found);
-            loads(&path, &text, &[])?;
-            text
-        }
+    let text = if let Some((sources, config)) = &present {
+        let present = present::services(config);
+        let lacking = discovery::lacking(found.services, &present);
+        tell_added(setup, &path, lacking.len());
+        let main = main.map_or("", |main| main.text.as_str());
+        let text = discovered::merged(main, &lacking);
+        loads(&path, &text, sources)?;
+        text
+    } else {
+        let text = discovered::config(&found);
+        loads(&path, &text, &[])?;
+        text
     };
     setup.screen.data(&text)?;
-    if none {
+    if none && present.is_none() {
         setup
             .screen
             .note("note: no service was found here; what was written looks at the host alone");

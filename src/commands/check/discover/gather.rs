@@ -95,8 +95,8 @@ fn plain(addr: SocketAddr) -> SocketAddr {
 fn owner(listener: &Listener, programs: &HashMap<u32, Program>) -> Owner {
     let Some(pid) = listener.pid else { return Owner::Hidden };
     let ancestor = |pid: &u32| process::one(*pid).map(|process| process.parent);
-    let line = std::iter::successors(Some(pid), ancestor).take(DEEPEST);
-    if let Some(program) = line.filter_map(|pid| programs.get(&pid)).next() {
+    let mut line = std::iter::successors(Some(pid), ancestor).take(DEEPEST);
+    if let Some(program) = line.find_map(|pid| programs.get(&pid)) {
         return Owner::Program(program.group.clone(), program.name.clone());
     }
     match &listener.unit {
