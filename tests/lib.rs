@@ -24,6 +24,8 @@ mod drill;
 mod hands_off;
 #[path = "real/heartbeat_scene.rs"]
 mod heartbeat_scene;
+#[path = "real/logs.rs"]
+mod logs;
 #[path = "real/silent_mail.rs"]
 mod silent_mail;
 #[path = "real/supervisord_heals.rs"]

@@ -119,7 +119,7 @@ impl Log {
         let tally = Tally::new(&self.patterns, trace);
         let found = match &self.source {
             Source::File(path) => self.file(path, tally, at),
-            Source::Journal(journal) => self.journal(journal, tally, at),
+            Source::Journal(journal) => Self::journal(journal, tally, at),
         };
         let mut answer = match found {
             Ok(found) => self.judge(found, at, clock::now().wall.as_second()),
@@ -193,7 +193,7 @@ impl Log {
     }
 
     /// What is new in the journal; an answer when that cannot be said.
-    fn journal(&self, journal: &Journal, mut tally: Tally, at: &At<'_>) -> Result<Found, Answer> {
+    fn journal(journal: &Journal, mut tally: Tally, at: &At<'_>) -> Result<Found, Answer> {
         let now = clock::now().wall.as_microsecond();
         let moment = at.before.get("at").and_then(Json::as_i64);
         let cursor = at.before.get("cursor").and_then(Json::as_str).map(String::from);
@@ -365,7 +365,7 @@ fn source(target: &str, priority: Option<&'static str>, fields: &mut Fields<'_>)
     let odd = unit.is_empty()
         || unit.starts_with('-')
         || unit.contains(|c: char| c.is_whitespace() || c == '/')
-        || unit.ends_with(".log");
+        || Path::new(unit).extension().is_some_and(|ending| ending == "log");
     if odd {
         let message = format!("`{target}` is neither an absolute path nor a unit's name");
         let hint = "write `log:/var/log/app.log` or `log:nginx.service`";

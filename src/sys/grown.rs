@@ -1,6 +1,7 @@
 //! Files that grow, and are replaced while they do: where in one a reader stopped, whether that file is still
 //! the one at a path, and under what name it went on when it is not. Opens regular files only; reads only what
-//! it is asked for, never past the size that a file had when it was opened.
+//! it is asked for, never past the size that a file had when it was opened. A file that was cut and has the very
+//! same bytes again up to the spot cannot be told from one that was not; logs have the time in each line.
 
 use std::cmp::Reverse;
 use std::fs::File;
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::sys::files::open_regular;
 
 /// As many bytes at a file's beginning, and before the spot, tell it from another.
-const PRINT: u64 = 1024;
+const PRINT: usize = 1024;
 /// The most names in a directory that are looked at, and the most rotated files among them that are opened.
 const NAMES: usize = 20_000;
 const ROTATED: usize = 64;
@@ -81,8 +82,9 @@ impl Grown {
 
     /// What this file will be known by, read up to `at`.
     pub fn spot(&self, at: u64) -> io::Result<Spot> {
-        let covers = self.size.min(PRINT);
-        let (head, mark) = (self.print(0, covers)?, self.print(at.saturating_sub(PRINT), at)?);
+        let covers = self.size.min(PRINT as u64);
+        let (head, mark) =
+            (self.print(0, covers)?, self.print(at.saturating_sub(PRINT as u64), at)?);
         Ok(Spot { dev: self.dev, ino: self.ino, at, covers, head, mark, mtime: self.mtime })
     }
 
@@ -100,12 +102,12 @@ impl Grown {
     fn holds(&self, spot: &Spot) -> io::Result<bool> {
         Ok(self.size >= spot.at.max(spot.covers)
             && self.print(0, spot.covers)? == spot.head
-            && self.print(spot.at.saturating_sub(PRINT), spot.at)? == spot.mark)
+            && self.print(spot.at.saturating_sub(PRINT as u64), spot.at)? == spot.mark)
     }
 
     /// FNV-1a of these bytes: small, and the same in every version of this program.
     fn print(&self, from: u64, to: u64) -> io::Result<u64> {
-        let mut bytes = [0; PRINT as usize];
+        let mut bytes = [0; PRINT];
         let wanted = usize::try_from(to - from).unwrap_or_default().min(bytes.len());
         let count = self.read(&mut bytes[..wanted], from)?;
         let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);

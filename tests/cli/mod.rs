@@ -6,6 +6,7 @@ mod checking;
 mod discovering;
 mod healing;
 mod last_good;
+mod logs;
 mod mailing;
 mod pinging;
 mod staleness;

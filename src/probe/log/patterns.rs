@@ -40,7 +40,7 @@ impl Patterns {
     pub(super) fn read(all: bool, fields: &mut Fields<'_>) -> Option<Self> {
         let wanted = patterns("match", fields);
         let ignored = patterns("ignore", fields);
-        let (wanted, ignored) = (wanted?, ignored?);
+        let (wanted, ignored) = (wanted.ok()?, ignored.ok()?);
         let usual = if all { None } else { Some(compile(ERRORS).ok()?) };
         let ours = compile(OURS).ok()?;
         Some(Self(Arc::new(Compiled { wanted: wanted.or(usual), ignored, ours })))
@@ -54,15 +54,18 @@ impl Patterns {
     }
 }
 
-/// `key`'s patterns as one, `Some(None)` when it is not set; None when it is wrong.
-fn patterns(key: &'static str, fields: &mut Fields<'_>) -> Option<Option<Regex>> {
+/// Not what was expected; the problem has been noted.
+struct Wrong;
+
+/// `key`'s patterns as one; None when it is not set.
+fn patterns(key: &'static str, fields: &mut Fields<'_>) -> Result<Option<Regex>, Wrong> {
     if !fields.has(key) {
         fields.node(key);
-        return Some(None);
+        return Ok(None);
     }
     let place = fields.place_of(key);
     // Not `texts`: a comma is common in a pattern, so the short form holds one.
-    let texts = match fields.node(key)?.value {
+    let texts = match fields.node(key).ok_or(Wrong)?.value {
         Value::Text(text) | Value::Word(text) => vec![(text, place)],
         Value::List(items) => items
             .into_iter()
@@ -74,10 +77,10 @@ fn patterns(key: &'static str, fields: &mut Fields<'_>) -> Option<Option<Regex>>
         other => {
             let message = format!("`{key}` expects a pattern or a list, found {}", other.kind());
             fields.wrong(&place, message, None);
-            return None;
+            return Err(Wrong);
         }
     };
-    joined(key, &texts, fields).map(Some)
+    joined(key, &texts, fields).map(Some).ok_or(Wrong)
 }
 
 /// All of them as one; each that is wrong is a problem at its own place.
@@ -323,7 +326,7 @@ mod tests {
         tally.line(b"ERROR \x1b[31m\xff\0 last\r");
         assert!(tally.last.starts_with("ERROR ") && tally.last.ends_with(" last"), "{tally:?}");
         assert!(!tally.last.contains(|c: char| c.is_control()), "{:?}", tally.last);
-        tally.line(&[b"ERROR ".as_slice(), &[b'x'; 60_000]].concat());
+        tally.line(&[b"ERROR ".as_slice(), &vec![b'x'; 60_000]].concat());
         assert!(tally.last.chars().count() <= SHOWN + 1, "{}", tally.last.len());
     }
 
