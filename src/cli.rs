@@ -40,7 +40,9 @@ Examples:
   miraclemax check --discover     a configuration for what runs here
   miraclemax check systemd:nginx tcp:localhost:5432 'disk:/var?free=10%'
   miraclemax check 'https://books.example.org/health#status=200&under=2s'
-  miraclemax check -o nagios web  as a plugin of Nagios or Icinga";
+  miraclemax check -o nagios web  as a plugin of Nagios or Icinga
+  miraclemax check --retry-for 60s web
+                                  wait until it is well, at most so long";
 
 const HEAL: &str = "\
 Examples:
@@ -220,6 +222,10 @@ pub struct Check {
     /// Print the present configuration instead, unchanged, and after it only the services that it lacks
     #[arg(long, requires = "discover")]
     pub merge: bool,
+    /// Look again for up to this long until all is well, as a script does that has just deployed; then look as
+    /// ever, and that look counts. The deadline is extended by it
+    #[arg(long, value_name = "DURATION", value_parser = positive, conflicts_with = "dry_run")]
+    pub retry_for: Option<Duration>,
     /// How to write the result
     #[arg(short = 'o', long, value_name = "FORM", default_value = "text")]
     pub format: Form,

@@ -4,6 +4,7 @@ mod discover;
 mod host;
 mod on_the_spot;
 mod plugin;
+mod retrying;
 
 use anyhow::Result;
 
@@ -89,12 +90,15 @@ fn validate(setup: &Setup, args: &Check) -> Result<Outcome> {
 fn services(setup: &Setup, args: &Check, configured: &Configured) -> Result<Outcome> {
     let config = &configured.config;
     let services = shown::pick(config, &args.what)?;
-    let deadline = setup.deadline(Some(config));
+    let deadline = setup.deadline_after(Some(config), args.retry_for);
     let dir = setup.state_dir()?;
     let reach = Reach::here(config.supervisord.clone());
-    let mut memory =
-        Memory::open(setup, &dir, "check", deadline, setup.patience(args.wait), false)?;
     let eye = Eye::new(config, &reach, deadline, &setup.screen);
+    if let Some(time) = args.retry_for {
+        retrying::services(setup, &eye, &dir, &services, time);
+    }
+    let patience = setup.patience(args.wait.or(retrying::patience(args.retry_for)));
+    let mut memory = Memory::open(setup, &dir, "check", deadline, patience, false)?;
     let sights = eye.look(&services, &Left::by(&memory.state));
     let mut stories = Vec::new();
     for sight in &sights {

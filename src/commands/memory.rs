@@ -54,7 +54,7 @@ impl<'a> Memory<'a> {
             let holder = Holder {
                 pid: std::process::id(),
                 command: command.to_owned(),
-                started: setup.now.stamp(),
+                started: setup.clock().stamp(),
                 deadline_secs: deadline.left().as_secs(),
             };
             match lock::take(dir, &holder)? {

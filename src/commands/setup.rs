@@ -67,8 +67,18 @@ impl Setup {
 
     /// The moment by which the run must have ended, counted from its start.
     pub(super) fn deadline(&self, config: Option<&Config>) -> Deadline {
-        let limit =
-            self.global.deadline.or(config.map(|config| config.deadline)).unwrap_or(DEADLINE);
+        self.deadline_after(config, None)
+    }
+
+    /// The same for a run that waits for so long first; one that was asked for stays what it is.
+    pub(super) fn deadline_after(
+        &self,
+        config: Option<&Config>,
+        waits: Option<Duration>,
+    ) -> Deadline {
+        let usual = config.map_or(DEADLINE, |config| config.deadline);
+        let extended = usual.saturating_add(waits.unwrap_or_default());
+        let limit = self.global.deadline.unwrap_or(extended);
         Deadline::after(limit.saturating_sub(self.watch.read()))
     }
 

@@ -9,6 +9,7 @@ mod last_good;
 mod logs;
 mod mailing;
 mod pinging;
+mod retrying;
 mod staleness;
 mod status;
 mod steady;

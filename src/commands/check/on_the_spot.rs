@@ -23,7 +23,7 @@ use crate::report::screen::Paint;
 use crate::report::text::{Row, table};
 use crate::sys::host;
 
-use super::plugin;
+use super::{plugin, retrying};
 
 /// Looks with the probes that `texts` are, and says what they saw, worst first.
 pub(super) fn run(setup: &Setup, args: &Check, texts: &[String]) -> Result<Outcome> {
@@ -39,7 +39,7 @@ pub(super) fn run(setup: &Setup, args: &Check, texts: &[String]) -> Result<Outco
         return Err(Refusal::new(Outcome::Usage, problems.join("\n")).into());
     }
     let reach = Reach::here(None);
-    let deadline = setup.deadline(None);
+    let deadline = setup.deadline_after(None, args.retry_for);
     let eye = Eye {
         reach: &reach,
         jobs: config::JOBS,
@@ -48,7 +48,7 @@ pub(super) fn run(setup: &Setup, args: &Check, texts: &[String]) -> Result<Outco
         gate: Gate::of(&[]),
     };
     let policy = Policy::default();
-    let mut looks = eye.probes(probes, |probe: Probe| Ask {
+    let ask = |probe: Probe| Ask {
         timeout: probe.timeout.unwrap_or(policy.timeout),
         tries: probe.tries.unwrap_or(1),
         gap: probe.gap.unwrap_or(policy.gap),
@@ -56,7 +56,11 @@ pub(super) fn run(setup: &Setup, args: &Check, texts: &[String]) -> Result<Outco
         before: Before::Nowhere,
         aim: Aim::Know { fail_after: 1 },
         probe: Arc::new(probe),
-    });
+    };
+    if let Some(time) = args.retry_for {
+        retrying::probes(setup, &eye, &probes, time, ask);
+    }
+    let mut looks = eye.probes(probes, ask);
     let outcome = looks.iter().map(of).fold(Outcome::Ok, Outcome::worst);
     if setup.screen.quiet && outcome == Outcome::Ok {
         return Ok(outcome);
