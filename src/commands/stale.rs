@@ -125,6 +125,7 @@ fn url_age(setup: &Setup, url: &str, limit: Duration) -> Result<Age, Missing> {
             redirects: 5,
             most: 0,
             unix: None,
+            trust: crate::sys::tls::Trust::default(),
         })
     };
     let mut answer = ask("HEAD");

@@ -38,6 +38,7 @@ pub(super) fn of_trouble(trouble: &Trouble) -> Answer {
         Trouble::Resolve(_)
         | Trouble::Connect(_)
         | Trouble::Tls(_)
+        | Trouble::Here(_)
         | Trouble::Timeout(_)
         | Trouble::Protocol(_) => Answer::later(why),
     }
@@ -96,7 +97,7 @@ mod tests {
 
     fn response(status: u16, headers: &[(&str, &str)]) -> Response {
         let headers = headers.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
-        Response { status, headers, body: Vec::new(), took: Duration::ZERO }
+        Response { status, headers, body: Vec::new(), took: Duration::ZERO, presented: vec![] }
     }
 
     #[test]

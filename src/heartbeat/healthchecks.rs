@@ -40,6 +40,7 @@ pub(super) fn request(
         redirects: 0,
         most: 1024,
         unix: None,
+        trust: crate::sys::tls::Trust::default(),
     })
 }
 
@@ -90,7 +91,13 @@ mod tests {
     use uuid::Uuid;
 
     fn response(status: u16, body: &str) -> Response {
-        Response { status, headers: Vec::new(), body: body.into(), took: Duration::ZERO }
+        Response {
+            status,
+            headers: Vec::new(),
+            body: body.into(),
+            took: Duration::ZERO,
+            presented: vec![],
+        }
     }
 
     #[test]

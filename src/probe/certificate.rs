@@ -35,6 +35,25 @@ impl Asked {
         Self { trust: Trust { verify, ca }, days }
     }
 
+    /// Holds the days that are left to what was asked of them: those of the certificate that ends first, whoever
+    /// showed it on the way to the answer.
+    pub(super) fn hold(
+        &self,
+        answer: Answer,
+        who: &str,
+        seen: &[Presented],
+        before: &Before,
+    ) -> Answer {
+        let ends = |seen: &&Presented| seen.first_to_end().map(|cert| cert.until);
+        match seen.iter().filter(|seen| ends(seen).is_some()).min_by_key(ends) {
+            Some(seen) => hold(&self.days, answer, who, seen, before),
+            None if self.days.any() && answer.verdict.is_up() => {
+                Answer::unknown(format!("`{who}`: it shows no certificate that can be read"))
+            }
+            None => answer,
+        }
+    }
+
     /// Holds the days that are left to what was asked of them. When nothing was, the end is near at 14 days or,
     /// if that is sooner, at a third of the time that it is valid, and one that has ended is never well.
     pub(super) fn hold_or_usual(

@@ -13,7 +13,8 @@ use crate::model::node::Value;
 use crate::model::text::{human_duration, one_line};
 use crate::model::trail::Before;
 use crate::probe::content::{self, Content};
-use crate::probe::limits::{Limits, MAIN};
+use crate::probe::certificate::Asked;
+use crate::probe::limits::{Limits, MAIN, keys};
 use crate::probe::{Answer, At};
 use crate::sys::http::{Request, Response, Trouble, send, valid};
 
@@ -31,6 +32,7 @@ pub struct Http {
     json: Vec<json::Condition>,
     under: Option<Duration>,
     time: Limits,
+    asked: Asked,
 }
 
 impl Http {
@@ -55,6 +57,11 @@ impl Http {
         if method == "HEAD" && (content.asks_for_something() || !json.is_empty()) {
             fields.problem("method", "the answer to `HEAD` has no body to look into", None);
         }
+        let plain = url.starts_with("http:");
+        if plain && fields.has("days") {
+            fields.problem("days", "a URL with `http://` has no certificate", None);
+        }
+        let asked = Asked::read(&keys!("days"), fields);
         good.ok().map(|()| Self {
             url,
             method: method.to_owned(),
@@ -64,6 +71,7 @@ impl Http {
             json,
             under,
             time,
+            asked,
         })
     }
 
@@ -108,9 +116,16 @@ impl Http {
             redirects: self.redirects,
             most: if self.content.asks() || !self.json.is_empty() { content::MOST } else { 0 },
             unix: None,
+            trust: self.asked.trust.clone(),
         };
         match send(&request) {
-            Ok(response) => self.judge(&response, at.before),
+            Ok(response) => {
+                let answer = self.judge(&response, at.before);
+                self.asked.hold(answer, &self.host(), &response.presented, at.before)
+            }
+            Err(Trouble::Here(why)) => {
+                Answer::unknown(format!("`{}` cannot be judged: {why}", self.host()))
+            }
             Err(Trouble::Timeout(doing)) => Answer::down(format!(
                 "`{}` did not answer within {}: timed out while {doing}",
                 self.host(),

@@ -7,14 +7,17 @@ mod line;
 use std::fmt;
 use std::io::Read;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ureq::config::Config;
 use ureq::http::{Method, Uri};
+use ureq::unversioned::transport::{ConnectProxyConnector, TcpConnector};
 use ureq::{Agent, Body, Error, Proxy};
 
-use crate::sys::clock::Stopwatch;
-use crate::sys::http::line::{Names, Net, Unix};
+use crate::sys::clock::{Deadline, Stopwatch};
+use crate::sys::http::line::{Names, Net, Tls, Unix};
+use crate::sys::tls::{Noted, Presented, Trust};
 use crate::sys::why::why;
 
 /// Sent unless the request has another `User-Agent`.
@@ -41,6 +44,8 @@ pub struct Request {
     pub most: usize,
     /// Connect to this unix socket instead of the URL's host.
     pub unix: Option<PathBuf>,
+    /// What an `https` server's certificate is held to.
+    pub trust: Trust,
 }
 
 /// What came back.
@@ -54,6 +59,8 @@ pub struct Response {
     pub body: Vec<u8>,
     /// From the first byte sent to the last byte read.
     pub took: Duration,
+    /// What servers showed in handshakes: with redirects there can be several.
+    pub presented: Vec<Presented>,
 }
 
 /// Why nothing came back, in words that never contain the URL.
@@ -65,6 +72,8 @@ pub enum Trouble {
     Connect(String),
     /// The certificate or the handshake is wrong.
     Tls(String),
+    /// No TLS for want of something on this host: nothing is known of the server.
+    Here(String),
     /// The deadline passed; in which phase.
     Timeout(String),
     /// The answer is not HTTP, or broke off.
@@ -78,7 +87,7 @@ impl fmt::Display for Trouble {
         match self {
             Self::Resolve(why) => write!(f, "the name does not resolve: {why}"),
             Self::Connect(why) => write!(f, "no connection: {why}"),
-            Self::Tls(why) => write!(f, "no TLS connection: {why}"),
+            Self::Tls(why) | Self::Here(why) => write!(f, "no TLS connection: {why}"),
             Self::Timeout(doing) => write!(f, "timed out while {doing}"),
             Self::Protocol(why) => write!(f, "no valid HTTP answer: {why}"),
             Self::Request(why) => write!(f, "the request cannot be made: {why}"),
@@ -118,7 +127,8 @@ pub fn send(request: &Request) -> Result<Response, Trouble> {
     let method = Method::from_bytes(request.method.as_bytes())
         .map_err(|_| Trouble::Request("no such method".into()))?;
     let has_body = matches!(method, Method::POST | Method::PUT | Method::PATCH);
-    let agent = agent(request, &uri);
+    let noted = Arc::new(Noted::default());
+    let agent = agent(request, &uri, &noted);
     let mut head = ureq::http::Request::builder().method(method).uri(uri);
     for (name, value) in &request.headers {
         head = head.header(name, value);
@@ -139,6 +149,7 @@ pub fn send(request: &Request) -> Result<Response, Trouble> {
         headers: headers.collect(),
         body: read(body, request.most)?,
         took: watch.read(),
+        presented: noted.take(),
     })
 }
 
@@ -157,7 +168,7 @@ fn parse(url: &str) -> Result<Uri, Trouble> {
     }
 }
 
-fn agent(request: &Request, uri: &Uri) -> Agent {
+fn agent(request: &Request, uri: &Uri, noted: &Arc<Noted>) -> Agent {
     let proxy = if request.unix.is_some() || is_here(uri) { None } else { Proxy::try_from_env() };
     let config = Config::builder()
         .timeout_global(Some(request.limit))
@@ -175,10 +186,13 @@ fn agent(request: &Request, uri: &Uri) -> Agent {
         .max_response_header_size(BUFFER)
         .proxy(proxy)
         .build();
-    match &request.unix {
-        Some(path) => Agent::with_parts(config, Unix(path.clone()), Names { unix: true }),
-        None => Agent::with_parts(config, Net::default(), Names { unix: false }),
+    if let Some(path) = &request.unix {
+        return Agent::with_parts(config, Unix(path.clone()), Names { unix: true });
     }
+    let (trust, noted) = (request.trust.clone(), Arc::clone(noted));
+    let tls = Tls { trust, noted, deadline: Deadline::after(request.limit) };
+    let (proxy, tcp) = (ConnectProxyConnector::default(), TcpConnector::default());
+    Agent::with_parts(config, Net { proxy, tcp, tls }, Names { unix: false })
 }
 
 /// This very host, by its usual names.
@@ -217,7 +231,6 @@ fn trouble(err: Error, doing: &str) -> Trouble {
             Trouble::Protocol("it redirects to where it cannot be followed".into())
         }
         Error::LargeResponseHeader(..) => Trouble::Protocol("its head is too large".into()),
-        Error::Rustls(err) => Trouble::Tls(err.to_string()),
         Error::Tls(err) => Trouble::Tls(err.into()),
         Error::Http(_) => Trouble::Request("a header or the URL is not valid".into()),
         Error::Protocol(err) => {

@@ -107,6 +107,7 @@ pub fn call(
         redirects: 0,
         most: LARGEST,
         unix: endpoint.unix.clone(),
+        trust: crate::sys::tls::Trust::default(),
     };
     let answer = send(&request).map_err(|trouble| match trouble {
         Trouble::Connect(why) if why.contains("permission denied") => Failure::NoRight(why),

@@ -2,6 +2,7 @@ use super::*;
 use crate::model::verdict::{Look, Verdict};
 use crate::probe::Seen;
 use crate::probe::tests::{look, look_within, problem};
+use crate::sys::tls::testing::{TEN_DAYS, certificate, listen, trusted};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 
@@ -164,4 +165,59 @@ fn a_head_without_end_is_no_answer() {
     let addr = page(&format!("200 OK{}", "\r\nX-More: of it".repeat(100_000)), "");
     let seen = look(&format!("http://{addr}/"));
     assert!(reason(&seen).starts_with(&format!("`{addr}`: no valid HTTP answer: ")), "{seen:?}");
+}
+
+#[test]
+fn the_days_of_a_certificate_are_measured_and_held_to_limits_only_when_asked() {
+    let shows = certificate(&["localhost"], TEN_DAYS, None);
+    let ca = trusted(&shows.pem);
+    let port = shows.serve(
+        |_| (),
+        |stream| {
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        },
+    );
+    let url = format!("https://localhost:{port}/");
+    let ours = format!("{url}#ca={}", ca.path.display());
+    let short = format!("`localhost:{port}`: its certificate ends in 10 days, less than 14 days");
+    let up = Verdict::Up;
+    for (text, verdict, warning) in [
+        (ours.clone(), up.clone(), None),
+        (format!("{ours}&days=10"), up.clone(), None),
+        (format!("{ours}&days=14"), Verdict::Down(short.clone()), None),
+        (format!("{ours}&days_warn=14"), up.clone(), Some(short)),
+        (format!("{url}#verify=false"), up, None),
+    ] {
+        let seen = look(&text);
+        assert_eq!((&seen.verdict, &seen.warning), (&verdict, &warning), "{text}");
+        let days = seen.measures.iter().find(|number| number.label == "days");
+        assert!((days.unwrap().value.unwrap() - 10.04).abs() < 0.01, "{seen:?}");
+    }
+    let refused = look(&url);
+    let want = format!(
+        "`localhost:{port}`: no TLS connection: its certificate is self-signed, by nobody whom \
+         this host trusts"
+    );
+    assert_eq!(refused.verdict, Verdict::Down(want));
+    let none = look(&format!("{url}#ca={}", ca.path.with_file_name("none.pem").display()));
+    assert!(matches!(none.verdict, Verdict::Unknown(_)), "{none:?}");
+    assert!(problem("http://h/#days=14").contains("has no certificate"));
+}
+
+#[test]
+fn a_handshake_that_does_not_come_ends_at_the_limit() {
+    let port = listen(|mut stream| {
+        let _ = stream.write_all(&[22, 3, 3, 0x3f, 0xff, 2, 0, 0x3f, 0xf0]);
+        while stream.write_all(b"\0").is_ok() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    });
+    let limit = Duration::from_millis(300);
+    let seen = look_within(&format!("https://localhost:{port}/"), Seen::default(), limit);
+    let want = format!(
+        "`localhost:{port}` did not answer within 0.3s: timed out while shaking hands over TLS"
+    );
+    assert_eq!(seen.verdict, Verdict::Down(want));
+    assert!(seen.took < Duration::from_secs(5));
 }

@@ -1,73 +1,28 @@
 //! The line an HTTP exchange goes over: looking up the name, connecting (TCP, proxy or unix socket), TLS. Each
 //! step says which of them failed. Never waits for a name look-up in the calling thread.
 
+use std::fmt;
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::Arc;
 
+use rustls::{ClientConnection, StreamOwned};
 use ureq::config::Config;
 use ureq::http::Uri;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{
-    Buffers, ConnectProxyConnector, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout,
-    RustlsConnector, TcpConnector, Transport,
+    Buffers, ConnectProxyConnector, ConnectionDetails, Connector, LazyBuffers, NextTimeout,
+    TcpConnector, Transport, TransportAdapter,
 };
 use ureq::{Error, Timeout};
 
 use crate::sys::aside::aside;
-use crate::sys::http::{BUFFER, Trouble};
+use crate::sys::clock::{self, Deadline};
+use crate::sys::http::Trouble;
+use crate::sys::tls::{Noted, Trust, client, server_name, words};
 use crate::sys::why::why;
-
-/// What a handshake needs: the host's trust store, read when the first `https` URL is asked for, and kept.
-struct Tls {
-    connector: RustlsConnector,
-    config: Config,
-    empty: bool,
-}
-
-static TLS: OnceLock<Tls> = OnceLock::new();
-
-impl Tls {
-    fn load() -> Self {
-        // Files that do not parse are passed over, as other programs do: one bad file is not the end of TLS.
-        let found = rustls_native_certs::load_native_certs().certs;
-        let roots: RootCerts =
-            found.iter().map(|cert| Certificate::from_der(cert).to_owned()).into();
-        let tls = TlsConfig::builder().root_certs(roots).build();
-        let config = Config::builder()
-            .tls_config(tls)
-            .input_buffer_size(BUFFER)
-            .output_buffer_size(BUFFER)
-            .build();
-        Self { connector: RustlsConnector::default(), config, empty: found.is_empty() }
-    }
-
-    fn wrap<T: Transport>(
-        details: &ConnectionDetails<'_>,
-        line: T,
-    ) -> Result<Option<Either<T, impl Transport + use<T>>>, Error> {
-        let tls = TLS.get_or_init(Self::load);
-        if tls.empty {
-            return Err(other(Trouble::Tls("this host has no trusted certificates".into())));
-        }
-        let details = ConnectionDetails {
-            uri: details.uri,
-            addrs: details.addrs.clone(),
-            config: &tls.config,
-            request_level: false,
-            resolver: details.resolver,
-            now: details.now,
-            timeout: details.timeout,
-            current_time: details.current_time.clone(),
-            run_connector: details.run_connector.clone(),
-            register_shutdown: details.register_shutdown.clone(),
-        };
-        tls.connector.connect(&details, Some(line))
-    }
-}
 
 /// Looks names up in a thread that can be left behind; addresses need no look-up.
 #[derive(Debug)]
@@ -112,10 +67,52 @@ fn look_up(host: String, port: u16, timeout: NextTimeout) -> Result<Vec<SocketAd
 }
 
 /// The way to a host: through the environment's proxy if there is one, else straight, and TLS for `https`.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Net {
-    proxy: ConnectProxyConnector,
-    tcp: TcpConnector,
+    pub(super) proxy: ConnectProxyConnector,
+    pub(super) tcp: TcpConnector,
+    pub(super) tls: Tls,
+}
+
+/// What every handshake of one request is held to.
+#[derive(Debug)]
+pub(super) struct Tls {
+    pub(super) trust: Trust,
+    pub(super) noted: Arc<Noted>,
+    pub(super) deadline: Deadline,
+}
+
+impl Tls {
+    fn wrap(
+        &self,
+        details: &ConnectionDetails<'_>,
+        line: Box<dyn Transport>,
+    ) -> Result<TlsLine, Error> {
+        let config = client(&self.trust, &self.noted, self.deadline.left())
+            .map_err(|why| other(Trouble::Here(why)))?;
+        let host = details.uri.host().unwrap_or_default();
+        let name = server_name(host.trim_start_matches('[').trim_end_matches(']'))
+            .ok_or_else(|| other(Trouble::Tls("no certificate can be for such a name".into())))?;
+        let refused = |err: &rustls::Error| {
+            other(Trouble::Tls(words(err, self.noted.last().as_ref(), clock::now().wall)))
+        };
+        let mut tls = ClientConnection::new(config, name).map_err(|err| refused(&err))?;
+        let mut line = TransportAdapter::new(line, Arc::clone(&details.current_time));
+        let mut timeout = details.timeout;
+        timeout.after = self.deadline.left().into();
+        line.set_timeout(timeout);
+        while tls.is_handshaking() {
+            tls.complete_io(&mut line).map_err(|err| {
+                match err.get_ref().and_then(|err| err.downcast_ref()) {
+                    Some(err) => refused(err),
+                    None => err.into(),
+                }
+            })?;
+        }
+        let config = details.config;
+        let buffers = LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size());
+        Ok(TlsLine { buffers, stream: StreamOwned::new(tls, line) })
+    }
 }
 
 impl Connector for Net {
@@ -135,9 +132,47 @@ impl Connector for Net {
         if !details.needs_tls() {
             return Ok(Some(Box::new(line)));
         }
-        let tls = Tls::wrap(details, line)
-            .map_err(|err| phase(err, "shaking hands over TLS", Trouble::Tls))?;
-        Ok(tls.map(|line| Box::new(line) as Self::Out))
+        let line = self.tls.wrap(details, Box::new(line));
+        let line = line.map_err(|err| phase(err, "shaking hands over TLS", Trouble::Tls))?;
+        Ok(Some(Box::new(line)))
+    }
+}
+
+/// A line that speaks TLS.
+struct TlsLine {
+    buffers: LazyBuffers,
+    stream: StreamOwned<ClientConnection, TransportAdapter>,
+}
+
+impl fmt::Debug for TlsLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsLine").finish_non_exhaustive()
+    }
+}
+
+impl Transport for TlsLine {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        self.stream.sock.set_timeout(timeout);
+        Ok(self.stream.write_all(&self.buffers.output()[..amount])?)
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        self.stream.sock.set_timeout(timeout);
+        let amount = self.stream.read(self.buffers.input_append_buf())?;
+        self.buffers.input_appended(amount);
+        Ok(amount > 0)
+    }
+
+    fn is_open(&mut self) -> bool {
+        false // never used again for a second request
+    }
+
+    fn is_tls(&self) -> bool {
+        true
     }
 }
 
@@ -230,7 +265,6 @@ fn phase(err: Error, doing: &str, trouble: fn(String) -> Trouble) -> Error {
             other(Trouble::Timeout(doing.into()))
         }
         Error::Io(err) => other(trouble(why(&err))),
-        Error::Rustls(err) => other(Trouble::Tls(err.to_string())),
         Error::ConnectProxyFailed(_) => other(Trouble::Connect("the proxy refused".into())),
         Error::Other(err) => Error::Other(err),
         Error::ConnectionFailed => other(trouble("no connection could be made".into())),

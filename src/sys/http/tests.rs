@@ -17,6 +17,7 @@ fn get(url: impl Into<String>) -> Request {
         redirects: 0,
         most: 1024,
         unix: None,
+        trust: Trust::default(),
     }
 }
 
