@@ -47,6 +47,7 @@ complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l color -d
 always\t'Always'
 never\t'Never'"
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l output -d 'Write the output to FILE instead; a reader of FILE never sees half of it' -r -F
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l retry-for -d 'Look again for up to this long until all is well, as a script does that has just deployed; then look as ever, and that look counts. The deadline is extended by it' -r
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -s o -l format -d 'How to write the result' -r -f -a "text\t'For people'
 json\t'For programs: the same words as keys'
 nagios\t'As a monitoring plugin, for Nagios and Icinga: a status line with performance data, details below it; what would end with 64, 75 or 78 is UNKNOWN and ends with 3'"

@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 
 use crate::model::text::one_line;
 use crate::sys::http::{self, Request};
+use crate::sys::tls::Trust;
 
 pub use answer::{Container, Health, Listed, Published, Ran, State};
 
@@ -124,6 +125,7 @@ impl Engine {
             redirects: 0,
             most: LARGEST,
             unix: self.socket.clone(),
+            trust: Trust::default(),
         };
         let silent = |why: String| Trouble::Silent(format!("{self}: {why}"));
         let answer = http::send(&request).map_err(|trouble| match trouble {

@@ -9,6 +9,7 @@ use crate::report::screen::Screen;
 use crate::sys::clock::Deadline;
 use crate::sys::connect::accepts;
 use crate::sys::http::{Request, Trouble, send};
+use crate::sys::tls::Trust;
 
 /// Where programs say whether they are well, the most telling first.
 const PATHS: [&str; 6] = ["/health", "/healthz", "/-/healthy", "/api/health", "/status", "/"];
@@ -55,6 +56,7 @@ fn one(port: &mut Port, deadline: Deadline) {
             redirects: 0,
             most: 0,
             unix: None,
+            trust: Trust::default(),
         });
         answer.map(|answer| (answer.status, url))
     };
