@@ -139,7 +139,7 @@ impl<'a> Eye<'a> {
         let hosts: Vec<_> = asks.iter().map(|ask| ask.probe.host()).collect();
         let mut looks = self.look_all(asks, units);
         self.gate.weigh(&mut looks, &hosts, |probes| {
-            let asks = probes.iter().map(|probe| ask_gate(probe.clone()));
+            let asks = probes.iter().map(|probe| alone(probe.clone(), GATE_LIMIT));
             self.look_all(asks.collect(), HashMap::new())
         });
         looks
@@ -188,10 +188,11 @@ fn probes_of(service: &Service, settled: &Settled) -> Vec<Probe> {
     probes
 }
 
-fn ask_gate(probe: Probe) -> Ask {
+/// What is asked of a probe that belongs to no service; `limit` bounds it unless it has its own.
+pub(super) fn alone(probe: Probe, limit: Duration) -> Ask {
     let policy = Policy::default();
     Ask {
-        timeout: probe.timeout.unwrap_or(GATE_LIMIT),
+        timeout: probe.timeout.unwrap_or(limit),
         tries: probe.tries.unwrap_or(1),
         gap: probe.gap.unwrap_or(policy.gap),
         start_grace: policy.start_grace,

@@ -1,9 +1,10 @@
 //! How the managers of this host can be reached: found once a run from files, environment and config. Asks none
 //! of them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::manager::supervisord::server::{self, Server};
+use crate::sys::host;
 use crate::sys::process::user_name;
 
 /// What there is to ask, and who is asking.
@@ -37,7 +38,7 @@ impl Reach {
         Self {
             root: uid == 0,
             user: user_name(uid),
-            systemd: Path::new("/run/systemd/system").is_dir(),
+            systemd: host::booted_with_systemd(),
             user_systemd: runtime_dir
                 .as_ref()
                 .is_some_and(|dir| dir.join("systemd/private").exists()),

@@ -10,6 +10,7 @@ use crate::model::trail::Before;
 use crate::probe::file::absolute;
 use crate::probe::room::{Left, Room};
 use crate::probe::{Answer, At};
+use crate::sys::exec;
 use crate::sys::files::Missed;
 use crate::sys::host;
 
@@ -64,11 +65,7 @@ impl Disk {
 
 /// A path as a shell is told it.
 pub(super) fn typed(path: &Path) -> String {
-    let path = path.display().to_string();
-    if path.chars().all(|c| c.is_alphanumeric() || "/._-+:@".contains(c)) {
-        return path;
-    }
-    format!("'{}'", path.replace('\'', "'\\''"))
+    exec::shown(&[path.display().to_string()])
 }
 
 #[cfg(test)]

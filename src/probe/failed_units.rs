@@ -1,7 +1,5 @@
 //! `failed-units:`: no unit of this host's systemd has failed. Names those that have; resets and starts none.
 
-use std::path::Path;
-
 use crate::model::fields::Fields;
 use crate::model::measure::{Measure, Unit};
 use crate::model::range::Range;
@@ -11,6 +9,7 @@ use crate::probe::limits::{Limits, MAIN};
 use crate::probe::memory::nothing;
 use crate::probe::{Answer, At};
 use crate::sys::exec::Command;
+use crate::sys::host;
 
 /// Room for the answer about ten thousand units.
 const ANSWER: usize = 1 << 20;
@@ -35,8 +34,7 @@ impl FailedUnits {
     }
 
     pub(super) fn look(&self, at: &At<'_>) -> Answer {
-        // The sign that sd_booted(3) goes by.
-        if !Path::new("/run/systemd/system").is_dir() {
+        if !host::booted_with_systemd() {
             return Answer::unknown("this host was not booted with systemd");
         }
         let list = ["list-units", "--state=failed", "--plain", "--no-legend", "--full"];

@@ -271,7 +271,7 @@ fn read_pid(path: &Path, at: &At<'_>) -> Result<(u32, Timestamp), Answer> {
         let what = if about.kind == Kind::File { "far too large" } else { about.kind.word() };
         return Err(Answer::unknown(format!("{file} is {what}")));
     }
-    let text = files::guarded(path, at.limit, |path| std::fs::read(path)).map_err(failed)?;
+    let text = files::start(path, at.limit, LARGEST).map_err(failed)?;
     let text = String::from_utf8_lossy(&text);
     let pid = text.split_whitespace().next().and_then(|word| word.parse().ok());
     match pid.filter(|pid| *pid > 0) {

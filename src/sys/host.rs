@@ -134,6 +134,11 @@ pub fn line() -> String {
     words.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
+/// Whether the host was booted with systemd: the sign that `sd_booted(3)` goes by.
+pub fn booted_with_systemd() -> bool {
+    Path::new("/run/systemd/system").is_dir()
+}
+
 /// How long the host has been up, suspend included.
 pub fn uptime() -> Duration {
     clock::now().since_boot

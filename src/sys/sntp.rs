@@ -1,13 +1,14 @@
 //! Asks one time server how late it is: the simple client of RFC 5905, section 14, and RFC 4330. One question, one
 //! answer, within its limit. Never sets a clock.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::model::text::{human_duration, one_line};
 use crate::sys::clock::{self, Deadline};
+use crate::sys::names;
 use crate::sys::why::why;
 
 /// Where time servers listen.
@@ -28,14 +29,13 @@ pub struct Told {
     pub stratum: u8,
 }
 
-/// Asks `host`. The error is in words that follow its name. May wait longer than `limit` for a resolver that hangs.
+/// Asks `host`. The error is in words that follow its name.
 pub fn ask(host: &str, port: u16, limit: Duration) -> Result<Told, String> {
     let deadline = Deadline::after(limit);
-    let unresolved = |err| format!("the name does not resolve: {}", why(&err));
-    let found = (host, port).to_socket_addrs().map_err(unresolved)?;
+    let found = names::resolve(host, limit).map_err(|unresolved| unresolved.to_string())?;
     let mut last = "the name has no address".to_owned();
-    for addr in found {
-        match ask_one(addr, deadline, limit) {
+    for ip in found {
+        match ask_one((ip, port).into(), deadline, limit) {
             Ok(told) => return Ok(told),
             Err(untold) => last = untold,
         }

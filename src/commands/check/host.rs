@@ -25,8 +25,7 @@ pub(super) fn probes() -> Vec<String> {
     let inodes = |path: &Path| host::disk(path, SHORT).is_ok_and(|disk| disk.inodes > 0);
     let mounts = mounts::local().unwrap_or_else(|_| vec![PathBuf::from("/")]);
     let disks = mounts.into_iter().map(|path| (path.clone(), inodes(&path))).collect();
-    // The sign that sd_booted(3) goes by.
-    let systemd = Path::new("/run/systemd/system").is_dir();
+    let systemd = host::booted_with_systemd();
     choose(&Here {
         disks,
         systemd,

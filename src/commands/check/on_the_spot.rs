@@ -1,22 +1,19 @@
 //! Probes that belong to no service: no config, no state, no lock.
 
-use std::sync::Arc;
-
 use anyhow::Result;
 use serde_json::json;
 
 use crate::cli::{Check, Form};
-use crate::commands::cycle::Eye;
+use crate::commands::cycle::{self, Eye};
 use crate::commands::gate::Gate;
 use crate::commands::setup::Setup;
 use crate::config;
 use crate::manager::Reach;
 use crate::model::policy::Policy;
 use crate::model::text::{brief_duration, one_line};
-use crate::model::trail::Before;
 use crate::model::verdict::{Look, Verdict};
 use crate::outcome::{Outcome, Refusal};
-use crate::probe::{Aim, Ask, Probe};
+use crate::probe::Probe;
 use crate::report::looks::with_status;
 use crate::report::nagios::{Found, labelled};
 use crate::report::screen::Paint;
@@ -47,16 +44,8 @@ pub(super) fn run(setup: &Setup, args: &Check, texts: &[String]) -> Result<Outco
         screen: &setup.screen,
         gate: Gate::of(&[]),
     };
-    let policy = Policy::default();
-    let ask = |probe: Probe| Ask {
-        timeout: probe.timeout.unwrap_or(policy.timeout),
-        tries: probe.tries.unwrap_or(1),
-        gap: probe.gap.unwrap_or(policy.gap),
-        start_grace: policy.start_grace,
-        before: Before::Nowhere,
-        aim: Aim::Know { fail_after: 1 },
-        probe: Arc::new(probe),
-    };
+    let limit = Policy::default().timeout;
+    let ask = |probe: Probe| cycle::alone(probe, limit);
     if let Some(time) = args.retry_for {
         retrying::probes(setup, &eye, &probes, time, ask);
     }

@@ -1,7 +1,8 @@
 use super::*;
 use crate::sys::exec;
+use crate::sys::tls::testing::listen as server;
 use std::io::Write;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 
@@ -19,20 +20,6 @@ fn get(url: impl Into<String>) -> Request {
         unix: None,
         trust: Trust::default(),
     }
-}
-
-/// A server that treats every connection with `serve`; its port.
-fn server(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let serve = Arc::new(serve);
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let serve = Arc::clone(&serve);
-            std::thread::spawn(move || serve(stream));
-        }
-    });
-    port
 }
 
 /// Reads one request, head and body.

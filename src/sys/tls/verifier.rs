@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_name;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -23,6 +24,15 @@ pub(super) struct Recording {
 impl Recording {
     pub(super) fn new(checks: Option<Checks>, noted: Arc<Noted>) -> Self {
         Self { checks, noted }
+    }
+
+    /// Without checks a signature says nothing, so it is not looked at.
+    fn signed(
+        &self,
+        check: impl FnOnce(&WebPkiServerVerifier) -> Result<HandshakeSignatureValid, Error>,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let checked = self.checks.as_ref().map(|checks| check(&checks.webpki));
+        checked.unwrap_or_else(|| Ok(HandshakeSignatureValid::assertion()))
     }
 
     /// One that somebody signed another time, and that is trusted without: nobody has to look at its dates.
@@ -60,10 +70,7 @@ impl ServerCertVerifier for Recording {
         cert: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        match &self.checks {
-            Some(checks) => checks.webpki.verify_tls12_signature(message, cert, signed),
-            None => Ok(HandshakeSignatureValid::assertion()),
-        }
+        self.signed(|webpki| webpki.verify_tls12_signature(message, cert, signed))
     }
 
     fn verify_tls13_signature(
@@ -72,10 +79,7 @@ impl ServerCertVerifier for Recording {
         cert: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        match &self.checks {
-            Some(checks) => checks.webpki.verify_tls13_signature(message, cert, signed),
-            None => Ok(HandshakeSignatureValid::assertion()),
-        }
+        self.signed(|webpki| webpki.verify_tls13_signature(message, cert, signed))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
