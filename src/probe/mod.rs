@@ -27,7 +27,9 @@ mod swap;
 mod talk;
 mod tcp;
 mod tls;
+mod took;
 mod unit;
+mod unix;
 mod workers;
 
 use std::time::Duration;
@@ -60,6 +62,7 @@ pub use swap::Swap;
 pub use tcp::Tcp;
 pub use tls::Tls;
 pub use unit::Unit;
+pub use unix::Unix;
 
 /// One configured probe.
 #[derive(Debug, Clone)]
@@ -83,6 +86,8 @@ pub enum Kind {
     Http(Http),
     /// A TCP server accepts connections.
     Tcp(Tcp),
+    /// A server accepts connections at a unix socket.
+    Unix(Unix),
     /// A TLS server has a certificate that is good, and for how long.
     Tls(Tls),
     /// Somebody on this host listens on a port, and who.
@@ -122,6 +127,7 @@ impl Probe {
     /// them: there the whole URL is the short form.
     pub const KINDS: &[&str] = &[
         "tcp",
+        "unix",
         "tls",
         "port",
         "process",
@@ -155,6 +161,7 @@ impl Probe {
         let read = match kind {
             "http" | "https" => Http::read(kind, target, &mut fields).map(Kind::Http),
             "tcp" => Tcp::read(target, &mut fields).map(Kind::Tcp),
+            "unix" => Unix::read(target, &mut fields).map(Kind::Unix),
             "tls" => Tls::read(target, &mut fields).map(Kind::Tls),
             "port" => Port::read(target, &mut fields).map(Kind::Port),
             "process" => Process::read(target, &mut fields).map(Kind::Process),
@@ -201,11 +208,11 @@ impl Probe {
         Self { text, kind, timeout: None, tries: None, gap: None }
     }
 
-    /// The host that it asks over the network, which may be this one; none for what never leaves it.
+    /// The host that must be reached for it to be up, which may be this one; none for what never leaves it.
     pub fn host(&self) -> Option<String> {
         match &self.kind {
             Kind::Http(http) => Some(http.host_name().to_owned()),
-            Kind::Tcp(tcp) => Some(tcp.host().to_owned()),
+            Kind::Tcp(tcp) => tcp.host().map(ToOwned::to_owned),
             Kind::Tls(tls) => Some(tls.host().to_owned()),
             _ => None,
         }
@@ -249,6 +256,7 @@ impl Kind {
         match self {
             Self::Http(http) => http.look(at),
             Self::Tcp(tcp) => tcp.look(at),
+            Self::Unix(unix) => unix.look(at),
             Self::Tls(tls) => tls.look(at),
             Self::Port(port) => port.look(at),
             Self::Process(process) => process.look(at),

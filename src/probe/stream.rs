@@ -1,23 +1,21 @@
 //! What a kind that connects to a server does with the connection: has the conversation that is asked for, and
-//! holds the time that it took to its limits. Connects to nothing itself.
+//! holds the time that it took to its limits; or minds that there is one. Connects to nothing itself.
 
 use std::io::{Read, Result as Done, Write};
 use std::time::Duration;
 
 use crate::model::fields::Fields;
-use crate::model::measure::{Measure, Unit};
-use crate::model::text::human_duration;
-use crate::probe::limits::{Limits, MAIN};
 use crate::probe::talk::{Talk, Wrong};
+use crate::probe::took::Took;
 use crate::probe::{Answer, At};
 use crate::sys::clock::{Deadline, Stopwatch};
 
 /// What is asked of the server once it has accepted.
 #[derive(Debug, Clone)]
 pub(super) struct Stream {
+    closed: bool,
     talk: Option<Talk>,
-    under: Option<Duration>,
-    time: Limits,
+    time: Took,
 }
 
 /// Of one look: what it looks at in words, since when, and until when.
@@ -34,22 +32,23 @@ impl<'a> Begun<'a> {
 }
 
 impl Stream {
-    /// Keys: those of [`Talk`]; of the time in seconds until connected or, with a conversation, until its end,
-    /// `under` (below which it must be) and those of [`MAIN`].
+    /// Keys: `closed` (it must not accept), else those of [`Talk`] and, of the time until connected or, with a
+    /// conversation, until its end, those of [`Took`].
     pub(super) fn read(fields: &mut Fields<'_>) -> Self {
-        let under = fields.duration("under");
-        let time = Limits::read(&MAIN, Unit::Seconds, fields);
-        Self { talk: Talk::read(fields), under, time }
+        let place = fields.place_of("closed");
+        let closed = fields.flag("closed").unwrap_or(false);
+        let time = Took::read(fields);
+        let talk = Talk::read(fields);
+        if closed && (talk.is_some() || time.any()) {
+            let message = "`closed` goes with no other key: what must not accept cannot answer";
+            fields.wrong(&place, message.into(), None);
+        }
+        Self { closed, talk, time }
     }
 
-    /// Whether anything is asked beyond accepting.
-    pub(super) fn any(&self) -> bool {
-        self.talk.is_some() || self.under.is_some() || self.time.any()
-    }
-
-    /// Whether something must be said or heard.
-    pub(super) fn talks(&self) -> bool {
-        self.talk.is_some()
+    /// Whether nobody must accept.
+    pub(super) fn closed(&self) -> bool {
+        self.closed
     }
 
     /// Goes on over `stream`, which is `connected` in words; `arm` bounds its next read or write.
@@ -62,9 +61,9 @@ impl Stream {
         at: &At<'_>,
     ) -> Answer {
         let shown = begun.shown;
-        let said = match &self.talk {
+        let (did, said) = match &self.talk {
             Some(talk) => match talk.hold(stream, arm, begun.deadline, at.limit) {
-                Ok(said) => said,
+                Ok(said) => ("answered", said),
                 Err(Wrong { said, hint }) => {
                     let answer = Answer::down(format!("`{shown}`: {said}")).saying(connected);
                     return match hint {
@@ -73,23 +72,8 @@ impl Stream {
                     };
                 }
             },
-            None => connected,
+            None => ("connected", connected),
         };
-        self.timed(Answer::up(said), begun.watch.read(), shown, at)
-    }
-
-    fn timed(&self, answer: Answer, took: Duration, shown: &str, at: &At<'_>) -> Answer {
-        let did = if self.talks() { "answered" } else { "connected" };
-        let words = human_duration(took);
-        let answer = match self.under {
-            Some(under) if took >= under => answer.failing(format!(
-                "`{shown}`: {did} too slowly: {words}, expected under {}",
-                human_duration(under)
-            )),
-            _ => answer,
-        };
-        let number = Measure::new("time", took.as_secs_f64(), Unit::Seconds);
-        let number = number.between(Some(0.0), None);
-        self.time.hold(answer, number, &format!("`{shown}`: {did} in {words}"), at.before)
+        self.time.hold(Answer::up(said), begun.watch.read(), did, shown, at)
     }
 }

@@ -20,7 +20,6 @@ use crate::sys::why::why;
 pub struct Tcp {
     host: String,
     port: u16,
-    closed: bool,
     stream: Stream,
 }
 
@@ -34,21 +33,16 @@ enum Unconnected {
 }
 
 impl Tcp {
-    /// `target` is `host:port` or `[address]:port`. Keys: `closed` (it must not accept), else those of [`Stream`].
+    /// `target` is `host:port` or `[address]:port`. Keys: those of [`Stream`].
     pub(super) fn read(target: &str, fields: &mut Fields<'_>) -> Option<Self> {
-        let place = fields.place_of("closed");
-        let closed = fields.flag("closed").unwrap_or(false);
         let stream = Stream::read(fields);
-        if closed && stream.any() {
-            let message = "`closed` goes with no other key: what must not accept cannot answer";
-            fields.wrong(&place, message.into(), None);
-        }
         let (host, port) = read_target("tcp", target, 5432, fields)?;
-        Some(Self { host, port, closed, stream })
+        Some(Self { host, port, stream })
     }
 
-    pub(super) fn host(&self) -> &str {
-        &self.host
+    /// None where nobody must accept: that somebody does is no matter of a way out.
+    pub(super) fn host(&self) -> Option<&str> {
+        (!self.stream.closed()).then_some(&self.host)
     }
 
     pub(super) fn look(&self, at: &At<'_>) -> Answer {
@@ -56,14 +50,14 @@ impl Tcp {
         let begun = Begun::now(&shown, at);
         let found = match names::resolve(&self.host, at.limit) {
             Ok(found) => found,
-            Err(unresolved @ Unresolved::Not(_)) if !self.closed => {
+            Err(unresolved @ Unresolved::Not(_)) if !self.stream.closed() => {
                 return Answer::down(format!("`{shown}`: {unresolved}"));
             }
             // Nothing is known of the server then.
             Err(unresolved) => return Answer::unknown(format!("`{shown}`: {unresolved}")),
         };
         match self.connect(&found, begun.deadline, at.limit) {
-            Ok((_, addr)) if self.closed => {
+            Ok((_, addr)) if self.stream.closed() => {
                 Answer::down(format!("`{shown}`: {addr} accepts connections, expected closed"))
             }
             Ok((mut stream, addr)) => {
@@ -76,7 +70,9 @@ impl Tcp {
                     |left| arm.set_read_timeout(Some(left)).and(arm.set_write_timeout(Some(left)));
                 self.stream.judge(&begun, format!("connected to {addr}"), &mut stream, arm, at)
             }
-            Err(Unconnected::Not(why)) if self.closed => Answer::up(format!("closed: {why}")),
+            Err(Unconnected::Not(why)) if self.stream.closed() => {
+                Answer::up(format!("closed: {why}"))
+            }
             Err(Unconnected::Not(why)) => Answer::down(format!("`{shown}`: {why}")),
             Err(Unconnected::Cannot(why)) => cannot(&shown, &why),
         }

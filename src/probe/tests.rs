@@ -123,6 +123,7 @@ fn the_host_that_is_asked_is_known() {
         ("http://u:p@h.example:81/x?y#status=200", Some("h.example")),
         ("https://[2001:db8::1]:8443", Some("2001:db8::1")),
         ("tcp:[::1]:80", Some("::1")),
+        ("tcp:h.example:23?closed=true", None),
         ("disk:/", None),
     ] {
         assert_eq!(probe(text).host().as_deref(), want, "{text}");

@@ -23,5 +23,6 @@ pub mod signal;
 pub mod sntp;
 pub mod sockets;
 pub mod tls;
+pub mod unix;
 pub mod why;
 pub mod xmlrpc;

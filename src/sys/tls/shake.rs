@@ -3,15 +3,15 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, ProtocolVersion};
 
-use crate::sys::aside::aside;
 use crate::sys::clock::{self, Deadline, Stopwatch};
+use crate::sys::names::{self, Unresolved};
 use crate::sys::tls::{Noted, Presented, StartTls, Trust, client, words};
 use crate::sys::why::why;
 
@@ -136,18 +136,14 @@ fn shaken(ask: &Ask<'_>, noted: &Arc<Noted>) -> Result<&'static str, Fault> {
 }
 
 fn connect(ask: &Ask<'_>, deadline: Deadline) -> Result<TcpStream, Fault> {
-    let (host, port) = (ask.host.to_owned(), ask.port);
-    let found: Vec<SocketAddr> = if let Ok(ip) = host.parse::<IpAddr>() {
-        vec![SocketAddr::new(ip, port)]
-    } else {
-        let found = aside(deadline.left(), move || (host.as_str(), port).to_socket_addrs());
-        match found.ok_or(Fault::Timeout("looking up the name"))? {
-            Ok(found) => found.collect(),
-            Err(err) => return Err(Fault::Resolve(why(&err))),
-        }
-    };
-    let mut last = Fault::Resolve("it has no address".into());
-    for addr in found {
+    let found =
+        names::resolve(ask.host, deadline.left()).map_err(|unresolved| match unresolved {
+            Unresolved::Not(why) => Fault::Resolve(why),
+            Unresolved::Late(_) => Fault::Timeout("looking up the name"),
+        })?;
+    let mut last = Fault::Timeout("connecting");
+    for ip in found {
+        let addr = SocketAddr::new(ip, ask.port);
         let left = deadline.left();
         if left.is_zero() {
             break;
