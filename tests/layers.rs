@@ -42,7 +42,7 @@ const ALLOWED: [(&str, &[&str]); 15] = [
 ];
 
 /// What commands share; everything else in `commands` is a command, and one command never imports another.
-const SHARED: [&str; 11] = [
+const SHARED: [&str; 12] = [
     "setup",
     "cycle",
     "gate",
@@ -51,6 +51,7 @@ const SHARED: [&str; 11] = [
     "attempting",
     "telling",
     "keeping",
+    "signs",
     "posting",
     "shown",
     "fresh",

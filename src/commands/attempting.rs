@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::commands::cycle::Sight;
 use crate::commands::healing::Healing;
 use crate::config::Service;
+use crate::judge::allowance::spend;
 use crate::judge::attempts::{begin_attempt, end_attempt};
 use crate::model::incident::{Incident, Outcome};
 use crate::model::policy::Policy;
@@ -64,8 +65,13 @@ impl<'a> Healing<'a, '_> {
     /// One attempt, begun. False when the remedy refused: nothing was done.
     pub(super) fn act(&mut self, case: &mut Case<'a>, strategy: Strategy) -> bool {
         let service = case.sight.service;
+        if self.acts > 0 {
+            clock::pause(apart());
+        }
         let now = self.memory.now();
         let (name, incident) = (&service.name, &case.incident.id);
+        spend(&mut self.memory.state.acts, &self.config.allowance, &now);
+        self.acts += 1;
         if let Some(state) = self.memory.state.services.get_mut(name) {
             begin_attempt(state, strategy.word(), &now);
         }
@@ -96,6 +102,9 @@ impl<'a> Healing<'a, '_> {
         match acted.result {
             Ok(()) => true,
             Err(refusal) => {
+                // Nothing was done, so nothing was spent.
+                self.memory.state.acts.pop();
+                self.acts -= 1;
                 self.end(case, Outcome::Refused(refusal.why));
                 false
             }
@@ -262,6 +271,12 @@ impl<'a> Healing<'a, '_> {
             .map(|unit| unit.unit)
             .collect()
     }
+}
+
+/// A moment between two acts, never the same: services that were started together do not all come for the same
+/// disk and database at once.
+fn apart() -> Duration {
+    Duration::from_millis(50 + u64::from(uuid::Uuid::new_v4().as_bytes()[0]))
 }
 
 fn same_instance(case: &Case, sight: &Sight) -> bool {

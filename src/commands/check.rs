@@ -99,6 +99,8 @@ fn services(setup: &Setup, args: &Check, configured: &Configured) -> Result<Outc
     }
     let patience = setup.patience(args.wait.or(retrying::patience(args.retry_for)));
     let mut memory = Memory::open(setup, &dir, "check", deadline, patience, false)?;
+    let complete = services.len() == config.services.len();
+    memory.since(config.fresh_for, complete);
     let sights = eye.look(&services, &Left::by(&memory.state));
     let mut stories = Vec::new();
     for sight in &sights {
@@ -112,7 +114,7 @@ fn services(setup: &Setup, args: &Check, configured: &Configured) -> Result<Outc
         if let (true, Some(Status::Down), Some(incident)) =
             (args.notify && !held, flip.map(|flip| flip.to), incident)
         {
-            keeping::keep_evidence(&memory, &reach, sight, &incident.id, deadline);
+            keeping::keep_evidence(&memory, &reach, sight, &incident.id, None, deadline);
             stories.push(telling::story(
                 &memory,
                 config,
@@ -129,7 +131,6 @@ fn services(setup: &Setup, args: &Check, configured: &Configured) -> Result<Outc
     stories.extend(telling::config_story(&mut memory, configured));
     telling::mention_config(&mut stories, configured);
     posting::record(&mut memory, config, &stories);
-    let complete = services.len() == config.services.len();
     let saved = memory.finish("check", config, complete, configured.headline());
     memory.release();
     let delivered = if args.notify || !stories.is_empty() {

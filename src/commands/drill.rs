@@ -220,7 +220,7 @@ impl<'a> Ground<'a> {
         let text = format!(
             "name = \"Drill\"\ndeadline = \"40s\"\n[[service]]\nname = \"{NAME}\"\nport = {port}\n\
              checks = [\"http://127.0.0.1:{port}/\", \"process:?pidfile={dir}/pid\"]\n{runner}\n\
-             timeout = \"2s\"\ntries = 1\nverify_for = \"15s\"\nstable_for = \"1s\"\n"
+             timeout = \"2s\"\ntries = 1\nverify_for = \"15s\"\nstable_for = \"1s\"\nboot_grace = \"0s\"\n"
         );
         let sources = vec![Source { path: self.dir.join("config.toml"), text }];
         let config = config::parse(&sources)

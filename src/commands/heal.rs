@@ -69,9 +69,12 @@ pub(super) fn cycle(
     let reach = Reach::here(config.supervisord.clone());
     let mut memory = Memory::open(setup, dir, "heal", deadline, setup.patience(wait), false)?;
     let eye = Eye::new(config, &reach, deadline, &setup.screen);
-    let sights = eye.look(&services, &Left::by(&memory.state));
     let complete = services.len() == config.services.len();
+    let since = memory.since(config.fresh_for, complete);
+    let sights = eye.look(&services, &Left::by(&memory.state));
     let mut healing = Healing::new(config, &mut memory, &eye, deadline);
+    // Who names a service wants it healed, whatever the host has been through.
+    healing.since = since.filter(|_| names.is_empty());
     for sight in &sights {
         healing.observe(sight, &sight.service.policy);
     }

@@ -7,11 +7,15 @@ use crate::commands::attempting::Case;
 use crate::commands::cycle::{Eye, Sight};
 use crate::commands::keeping;
 use crate::commands::memory::Memory;
+use crate::commands::signs;
 use crate::commands::telling;
 use crate::config::{Config, Service};
+use crate::judge::allowance::{Used, used_up};
+use crate::judge::brake;
 use crate::judge::order::{self, Needs};
 use crate::judge::plan::{Action, Circumstances, Why, plan};
 use crate::judge::settle::settle;
+use crate::judge::since::{Since, grace};
 use crate::manager::Reach;
 use crate::model::policy::Policy;
 use crate::model::state::Status;
@@ -19,7 +23,9 @@ use crate::model::story::{Change, Story};
 use crate::model::text::human_duration;
 use crate::model::trail::Left;
 use crate::model::unit::{Found, ManagerKind};
+use crate::store::events::Kind;
 use crate::sys::clock::{Deadline, Stopwatch};
+use crate::sys::journal::Priority;
 
 /// An attempt is not begun with less than this left of the run: it could not be verified.
 const WORTH_BEGINNING: Duration = Duration::from_secs(5);
@@ -36,6 +42,12 @@ pub(super) struct Healing<'a, 'm> {
     pub(super) healed: Vec<String>,
     /// What comes next for a service, in words.
     pub(super) next: Vec<(String, String)>,
+    /// What became of the host since the last cycle; none when that is not to be minded.
+    pub(super) since: Option<Since>,
+    /// The trouble of the host that brakes healing.
+    pub(super) brake: Option<String>,
+    /// Attempts that this run has made.
+    pub(super) acts: u32,
 }
 
 impl<'a, 'm> Healing<'a, 'm> {
@@ -45,8 +57,19 @@ impl<'a, 'm> Healing<'a, 'm> {
         eye: &'a Eye<'a>,
         deadline: Deadline,
     ) -> Self {
-        let (stories, healed, next) = (Vec::new(), Vec::new(), Vec::new());
-        Self { config, memory, eye, reach: eye.reach, deadline, stories, healed, next }
+        Self {
+            config,
+            memory,
+            eye,
+            reach: eye.reach,
+            deadline,
+            stories: Vec::new(),
+            healed: Vec::new(),
+            next: Vec::new(),
+            since: None,
+            brake: None,
+            acts: 0,
+        }
     }
 
     /// Heals what is down among `sights`, dependencies first.
@@ -57,6 +80,7 @@ impl<'a, 'm> Healing<'a, 'm> {
             .flatten()
             .map(|s| Needs { service: &s.service.name, needs: &s.service.needs })
             .collect();
+        self.brake = self.common_cause(waiting.iter().flatten());
         for wave in order::waves(&names) {
             let mut wave: Vec<Sight<'a>> =
                 wave.into_iter().filter_map(|index| waiting[index].take()).collect();
@@ -64,7 +88,48 @@ impl<'a, 'm> Healing<'a, 'm> {
                 self.look_again(&mut wave);
             }
             let cases = wave.into_iter().filter_map(|sight| self.case(sight)).collect();
-            self.climb(cases);
+            if self.brake.is_some() {
+                self.one_by_one(cases);
+            } else {
+                self.climb(cases);
+            }
+        }
+    }
+
+    /// The trouble of the host that explains what is newly down; the host is looked at only when there is much.
+    fn common_cause<'s>(&self, sights: impl Iterator<Item = &'s Sight<'a>>) -> Option<String>
+    where
+        'a: 's,
+    {
+        let states = &self.memory.state.services;
+        let down = sights.filter(|sight| {
+            let state = states.get(&sight.service.name);
+            sight.verdict.is_down() && state.is_some_and(|state| state.status == Status::Down)
+        });
+        let down = down.count();
+        if !brake::many(down) {
+            return None;
+        }
+        let cause = brake::common_cause(down, &signs::read(self.memory, self.since.as_ref()))?;
+        let text = format!("{down} services are down at once: {cause}");
+        self.memory.event(Kind::Action, "", "", &text);
+        self.memory.journal(Priority::Error, "", &text, &[]);
+        Some(cause)
+    }
+
+    /// Under a brake: each alone, and none after one that could not be healed.
+    fn one_by_one(&mut self, cases: Vec<Case<'a>>) {
+        let mut failed = false;
+        for case in cases {
+            let name = case.sight.service.name.clone();
+            if failed {
+                let cause = self.brake.as_deref().unwrap_or_default();
+                let text = format!("waits for the host to be mended: {cause}");
+                self.comes_next(&name, text);
+                continue;
+            }
+            self.climb(vec![case]);
+            failed = !self.healed.contains(&name);
         }
     }
 
@@ -90,7 +155,7 @@ impl<'a, 'm> Healing<'a, 'm> {
         let Action::Heal { left, .. } = action else { return None };
         let incident = self.memory.state.services.get(&sight.service.name)?.incident.clone()?;
         let before = sight.facts().and_then(|facts| facts.instance.clone());
-        keeping::keep_evidence(self.memory, self.reach, &sight, &incident.id, self.deadline);
+        self.keep_evidence(&sight, &incident.id);
         Some(Case {
             sight,
             incident,
@@ -103,6 +168,11 @@ impl<'a, 'm> Healing<'a, 'm> {
         })
     }
 
+    fn keep_evidence(&self, sight: &Sight<'a>, incident: &str) {
+        let common = self.brake.as_deref();
+        keeping::keep_evidence(self.memory, self.reach, sight, incident, common, self.deadline);
+    }
+
     /// What is to be done about a service as it was seen.
     pub(super) fn plan(&self, sight: &Sight) -> Action {
         let service = sight.service;
@@ -110,13 +180,16 @@ impl<'a, 'm> Healing<'a, 'm> {
             return Action::Leave(Why::Unknown);
         };
         let blocked_by = order::blocked_by(&service.needs, &self.memory.state.services);
+        let now = self.memory.now();
+        let grace = grace(self.since.as_ref(), &service.policy, &now);
         let about = Circumstances {
             found: told(sight),
             blocked_by,
             can_act: Ok(()),
             held: state.held.as_deref(),
+            grace: grace.as_ref().map(|(left, why)| (*left, why.as_str())),
         };
-        plan(state, &service.policy, &about, &self.memory.now())
+        plan(state, &service.policy, &about, &now)
     }
 
     fn climb(&mut self, mut open: Vec<Case<'a>>) {
@@ -136,11 +209,24 @@ impl<'a, 'm> Healing<'a, 'm> {
         let service = case.sight.service;
         while let Some(&strategy) = service.strategies.get(case.step).filter(|_| case.left > 0) {
             if self.deadline.left() < WORTH_BEGINNING {
-                self.next.push((
-                    service.name.clone(),
-                    "the run's deadline came first; the next run goes on".into(),
-                ));
-                break;
+                self.exhausted(&case.sight);
+                let text = "the run's deadline came first; the next run goes on";
+                self.comes_next(&service.name, text.into());
+                return None;
+            }
+            let (acts, limit) = (&self.memory.state.acts, &self.config.allowance);
+            match used_up(acts, self.acts, limit, &self.memory.now()) {
+                None => {}
+                Some(used @ Used::Run(_)) => {
+                    let text = format!("{}; the next run goes on", used.words());
+                    self.comes_next(&service.name, text);
+                    return None;
+                }
+                Some(used @ Used::Day { .. }) => {
+                    let why = format!("the host's healing budget is used up: {}", used.words());
+                    self.settle(&case.sight, &Action::HandsOff(why));
+                    return None;
+                }
             }
             case.step += 1;
             if self.act(&mut case, strategy) {
@@ -156,6 +242,14 @@ impl<'a, 'm> Healing<'a, 'm> {
     fn exhausted(&mut self, sight: &Sight<'a>) {
         let action = self.plan(sight);
         self.settle(sight, &action);
+    }
+
+    /// What comes next for a service; what was planned before is no longer so.
+    fn comes_next(&mut self, service: &str, text: String) {
+        self.next.retain(|(other, _)| other != service);
+        if !text.is_empty() {
+            self.next.push((service.to_owned(), text));
+        }
     }
 
     /// Writes down what was decided, and tells of giving up.
@@ -179,14 +273,10 @@ impl<'a, 'm> Healing<'a, 'm> {
             }
             Action::HandsOff(_) | Action::Leave(_) | Action::Blocked(_) => (String::new(), None),
         };
-        // What was planned before an attempt is no longer so after it.
-        self.next.retain(|(other, _)| other != name);
-        if !next.is_empty() {
-            self.next.push((name.clone(), next));
-        }
+        self.comes_next(name, next);
         let (Some(flip), Some(incident)) = (flip, incident) else { return };
         self.memory.flipped(&flip);
-        keeping::keep_evidence(self.memory, self.reach, sight, &incident.id, self.deadline);
+        self.keep_evidence(sight, &incident.id);
         let mut story = telling::story(
             self.memory,
             self.config,

@@ -27,6 +27,7 @@ pub(super) fn keep_evidence(
     reach: &Reach,
     sight: &Sight,
     incident: &str,
+    common: Option<&str>,
     deadline: Deadline,
 ) {
     if evidence_of(memory.dir, incident).is_some() {
@@ -39,7 +40,7 @@ pub(super) fn keep_evidence(
         None => Vec::new(),
     };
     let cause = unit.as_ref().and_then(|facts| cause::cause(facts, &log));
-    let evidence = Evidence { unit, log, cause };
+    let evidence = Evidence { unit, log, cause, common: common.map(str::to_owned) };
     let text = serde_json::to_string_pretty(&evidence).unwrap_or_default();
     if let Err(err) = incidents::keep(memory.dir, incident, EVIDENCE, &text) {
         memory.event(

@@ -2,15 +2,17 @@
 //! Decides nothing; the judge does.
 
 use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
 
 use anyhow::Result;
 
 use crate::commands::cycle::Sight;
 use crate::commands::setup::Setup;
 use crate::config::Config;
+use crate::judge::since::Since;
 use crate::judge::transition::transition;
 use crate::model::policy::Policy;
-use crate::model::state::{Cycle, Flip, State, Status};
+use crate::model::state::{Cycle, Flip, HAPPENINGS, Happening, State, Status};
 use crate::model::text::human_duration;
 use crate::model::time::Now;
 use crate::model::trail::trails;
@@ -202,6 +204,21 @@ impl<'a> Memory<'a> {
         self.lock = None;
     }
 
+    /// What became of the host since the last complete cycle; written down when this run will be one, too.
+    pub(super) fn since(&mut self, usual: Duration, complete: bool) -> Option<Since> {
+        let last = self.state.cycle.as_ref()?;
+        let now = self.began();
+        let since = Since::cycle(last, clock::monotonic(), usual, &now);
+        for text in since.notices(usual).into_iter().filter(|_| complete) {
+            self.event(Kind::Gap, "", "", &text);
+            self.journal(Priority::Warning, "", &text, &[]);
+            self.state.happened.push(Happening { at: now.wall, text });
+        }
+        let over = self.state.happened.len().saturating_sub(HAPPENINGS);
+        self.state.happened.drain(..over);
+        Some(since)
+    }
+
     /// Ends the run: a cycle over every configured service renews the state file, any other keeps its age.
     pub(super) fn finish(
         &mut self,
@@ -223,6 +240,7 @@ impl<'a> Memory<'a> {
             awake_ms: u64::try_from(clock::monotonic().as_millis()).ok(),
             services: config.services.iter().map(|service| service.name.clone()).collect(),
             config_broken: broken,
+            oom_kills: host::oom_kills(),
             host_line: host::line(),
         });
         let known: HashSet<&str> = config.services.iter().map(|s| s.name.as_str()).collect();

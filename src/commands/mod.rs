@@ -16,6 +16,7 @@ mod posting;
 mod sacrifice;
 mod setup;
 mod shown;
+mod signs;
 mod stale;
 mod status;
 mod telling;

@@ -23,6 +23,9 @@ const DELIVERY: Duration = Duration::from_secs(60);
 /// Kept back at the end of a run for what must still be written.
 const RESERVE: Duration = Duration::from_secs(2);
 
+/// So many stories at once are told in one letter.
+const MANY: usize = 3;
+
 /// Puts stories into the outbox, each for the channels that want it.
 pub(super) fn record(memory: &mut Memory, config: &Config, stories: &[Story]) {
     for story in stories {
@@ -128,37 +131,81 @@ struct Post<'a> {
     delivered: Mutex<Delivered>,
 }
 
+/// What leaves as one letter.
+struct Parcel {
+    /// With their places among all that waits; at least one.
+    entries: Vec<(usize, Entry)>,
+    late: bool,
+}
+
+/// What waits for a channel as letters: so many of one run, or left over from before, are one letter together.
+fn parcels(waiting: Vec<(usize, Entry)>, is_late: impl Fn(&Entry) -> bool) -> Vec<Parcel> {
+    let (late, fresh): (Vec<_>, Vec<_>) =
+        waiting.into_iter().partition(|(_, entry)| is_late(entry));
+    let mut parcels = Vec::new();
+    for (entries, late) in [(late, true), (fresh, false)] {
+        if entries.len() >= MANY {
+            parcels.push(Parcel { entries, late });
+        } else {
+            parcels.extend(entries.into_iter().map(|one| Parcel { entries: vec![one], late }));
+        }
+    }
+    parcels
+}
+
 impl Post<'_> {
     fn channel(&self, channel: &Channel, by: Deadline) {
         let count = self.entries.lock().map_or(0, |entries| entries.len());
-        for index in 0..count {
-            let Some(entry) = self.waiting(index, &channel.name) else { continue };
+        let waiting = (0..count).filter_map(|index| self.waiting(index, &channel.name));
+        for parcel in parcels(waiting.collect(), |entry| entry.created.wall < self.began.wall) {
             if by.passed() {
                 break;
             }
-            // What was recorded before this run began is late, whether or not it was ever tried.
-            let why = entry.channels.get(&channel.name).map(|delivery| delivery.answer.clone());
-            let late = (entry.created.wall < self.began.wall)
-                .then(|| Late { now: self.memory.now().wall, why: why.unwrap_or_default() });
-            let letter: Letter = email::compose(&entry.story, late.as_ref(), &self.zone);
-            let sent = channel.send(&letter, &letter::message_id(&entry.story), by);
-            let dead = matches!(sent, Sent::Later(_));
-            self.note(index, channel, &entry, &sent);
-            if dead {
+            let (letter, id) = self.letter(&parcel, &channel.name);
+            let sent = channel.send(&letter, &id, by);
+            for (index, entry) in &parcel.entries {
+                self.note(*index, channel, entry, &sent);
+            }
+            if let Ok(mut delivered) = self.delivered.lock() {
+                match &sent {
+                    Sent::Accepted(_) => delivered.accepted += 1,
+                    Sent::Later(why) | Sent::Never(why) => {
+                        delivered.refused.push((channel.name.clone(), why.clone()));
+                    }
+                }
+            }
+            if matches!(sent, Sent::Later(_)) {
                 break;
             }
         }
     }
 
+    /// What tells a parcel, and its `Message-ID`.
+    fn letter(&self, parcel: &Parcel, channel: &str) -> (Letter, String) {
+        // What was recorded before this run began is late, whether or not it was ever tried.
+        let answers = parcel.entries.iter().filter_map(|(_, entry)| entry.channels.get(channel));
+        let why = answers.map(|delivery| delivery.answer.clone()).find(|why| !why.is_empty());
+        let late =
+            parcel.late.then(|| Late { now: self.memory.now().wall, why: why.unwrap_or_default() });
+        let stories: Vec<&Story> = parcel.entries.iter().map(|(_, entry)| &entry.story).collect();
+        if let [story] = stories[..] {
+            (email::compose(story, late.as_ref(), &self.zone), letter::message_id(story))
+        } else {
+            let letter = email::digest(&stories, late.as_ref(), &self.zone);
+            let id = letter.thread.clone();
+            (letter, id)
+        }
+    }
+
     /// The entry, if it still waits for this channel and may be told at this hour.
-    fn waiting(&self, index: usize, channel: &str) -> Option<Entry> {
+    fn waiting(&self, index: usize, channel: &str) -> Option<(usize, Entry)> {
         let entries = self.entries.lock().ok()?;
         let entry = entries.get(index)?;
         if self.quiet(&entry.story) {
             return None;
         }
         let delivery = entry.channels.get(channel)?;
-        (delivery.accepted.is_none() && !delivery.gone).then(|| entry.clone())
+        (delivery.accepted.is_none() && !delivery.gone).then(|| (index, entry.clone()))
     }
 
     /// Whether its service has quiet hours now. What is critical, and what is told of the config, has none.
@@ -191,14 +238,6 @@ impl Post<'_> {
         delivery.answer.clone_from(answer);
         let updated = outbox::update(self.memory.dir, kept);
         drop(entries);
-        if let Ok(mut delivered) = self.delivered.lock() {
-            match sent {
-                Sent::Accepted(_) => delivered.accepted += 1,
-                Sent::Later(why) | Sent::Never(why) => {
-                    delivered.refused.push((channel.name.clone(), why.clone()));
-                }
-            }
-        }
         let story = &entry.story;
         let text = format!("{} by {}: {word}: {answer}", story.change.word(), channel.name);
         self.memory.event(Kind::Notification, &story.service, &story.incident, &text);

@@ -1,5 +1,7 @@
 //! `status`: what is remembered, and whether that may still be believed. Probes nothing, changes nothing.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use serde_json::{Value, json};
 
@@ -8,7 +10,7 @@ use crate::commands::fresh::{self, Remembered};
 use crate::commands::setup::Setup;
 use crate::commands::shown;
 use crate::judge::severity::of_service;
-use crate::model::state::ServiceState;
+use crate::model::state::{Happening, ServiceState};
 use crate::model::text::{human_duration, one_line, plural};
 use crate::model::verdict::Verdict;
 use crate::outcome::Outcome;
@@ -61,6 +63,9 @@ fn services(setup: &Setup, args: &Status, remembered: &Remembered) -> Result<Vec
         .map(|(name, state)| Shown::of(name, state, remembered.critical(name), false, &setup.now))
         .collect())
 }
+
+/// What happened to the host is shown for so long.
+const NEWS: Duration = Duration::from_hours(7 * 24);
 
 /// What is known of heartbeats and notifications.
 struct Told {
@@ -120,6 +125,7 @@ fn as_json(remembered: &Remembered, shown: &[Shown], told: &Told) -> Value {
         "fresh": remembered.outcome == Outcome::Ok,
         "freshness": remembered.words,
         "cycle": remembered.state.cycle,
+        "happened": remembered.state.happened,
         "services": shown,
         "heartbeats": heartbeats,
         "notifications_waiting": waiting,
@@ -174,6 +180,7 @@ fn as_text(
             details,
         });
     }
+    rest.extend(remembered.state.happened.last().and_then(|last| happened(last, setup)));
     if !rest.is_empty() {
         out.push('\n');
         out.push_str(&table(&rest, &setup.screen));
@@ -191,6 +198,17 @@ fn as_text(
         }
     }
     out
+}
+
+/// The last thing that happened to the host itself, while it is news.
+fn happened(last: &Happening, setup: &Setup) -> Option<Row> {
+    let ago = Duration::try_from(setup.now.wall.duration_since(last.at)).unwrap_or_default();
+    (ago < NEWS).then(|| Row {
+        word: "note".into(),
+        paint: Paint::Dim,
+        name: last.at.strftime("%F %H:%MZ").to_string(),
+        details: vec![one_line(&last.text, 300)],
+    })
 }
 
 fn in_status(shown: &Shown, in_depth: bool) -> Row {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::*;
-use crate::model::policy::{Budget, Flapping, Policy, WhenStopped};
+use crate::model::policy::{Allowance, Budget, Flapping, Policy, WhenStopped};
 use crate::model::window::Window;
 
 fn dir(name: &str) -> PathBuf {
@@ -182,6 +182,7 @@ fn policy_keys_of_a_service_outweigh_the_defaults() {
     let config = good("full.toml");
     let gate: Vec<_> = config.gate.iter().map(|probe| probe.text.as_str()).collect();
     assert_eq!(gate, ["tcp:1.1.1.1:443", "https://example.org"]);
+    assert_eq!(config.allowance, Allowance { run: 5, day: 20 });
     let policy = &config.services[0].policy;
     let secs = Duration::from_secs;
     let want = Policy {
@@ -193,6 +194,7 @@ fn policy_keys_of_a_service_outweigh_the_defaults() {
         verify_for: secs(60),
         stable_for: secs(10),
         start_grace: secs(120),
+        boot_grace: secs(300),
         max_heals: Budget { count: 3, window: secs(3600) },
         cooldown: secs(1200),
         cooldown_max: secs(1200),

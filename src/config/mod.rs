@@ -26,6 +26,7 @@ use self::lines::Lines;
 use crate::heartbeat::Heartbeat;
 use crate::manager::supervisord::server::Server;
 use crate::model::place::{Place, Problem, Problems};
+use crate::model::policy::Allowance;
 use crate::notify::Channel;
 use crate::probe::Probe;
 
@@ -51,6 +52,8 @@ pub struct Config {
     pub notify: Vec<Channel>,
     /// Probes that tell whether this host has a way out, asked when something beyond it is down.
     pub gate: Vec<Probe>,
+    /// Attempts that the whole host allows.
+    pub allowance: Allowance,
     /// supervisord's address, when it is not where it usually is.
     pub supervisord: Option<Server>,
 }

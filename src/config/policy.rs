@@ -13,7 +13,7 @@ use crate::model::units::parse_duration;
 use crate::model::window::Window;
 
 /// Every policy key.
-pub(super) const KEYS: [&str; 18] = [
+pub(super) const KEYS: [&str; 19] = [
     "timeout",
     "tries",
     "gap",
@@ -22,6 +22,7 @@ pub(super) const KEYS: [&str; 18] = [
     "verify_for",
     "stable_for",
     "start_grace",
+    "boot_grace",
     "max_heals",
     "cooldown",
     "cooldown_max",
@@ -46,6 +47,7 @@ pub(super) fn read(fields: &mut Fields<'_>, base: &Policy, deadline: Duration) -
     set(&mut policy.verify_for, fields.duration("verify_for"));
     set(&mut policy.stable_for, fields.duration("stable_for"));
     set(&mut policy.start_grace, fields.duration_or_zero("start_grace"));
+    set(&mut policy.boot_grace, fields.duration_or_zero("boot_grace"));
     set(
         &mut policy.max_heals,
         fields.parsed("max_heals", "a count and a time such as `5 per 10m`", budget),

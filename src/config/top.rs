@@ -11,7 +11,7 @@ use crate::manager::supervisord::server::Server;
 use crate::model::fields::Fields;
 use crate::model::node::{Entry, Node, Value};
 use crate::model::place::{Place, Problems};
-use crate::model::policy::Policy;
+use crate::model::policy::{Allowance, Policy};
 use crate::model::text::human_duration;
 use crate::notify::Channel;
 use crate::probe::Probe;
@@ -39,6 +39,7 @@ pub(super) fn read(
     let deadline = at_least(&mut fields, "deadline", Duration::from_secs(1), hour);
     let deadline = deadline.unwrap_or(Duration::from_secs(240));
     let jobs = fields.whole("jobs", 1..=1024).and_then(|jobs| usize::try_from(jobs).ok());
+    let allowance = read_allowance(&mut fields);
     let spot = |text: &str, place: &Place, byte: usize| spot_in(files, text, place, byte);
     let gate = read_gate(&mut fields, &spot);
     let defaults = fields.node("defaults");
@@ -105,7 +106,17 @@ pub(super) fn read(
         notify,
         gate,
         supervisord,
+        allowance,
     }
+}
+
+/// `heals_per_run` and `heals_per_day`.
+fn read_allowance(fields: &mut Fields<'_>) -> Allowance {
+    let usual = Allowance::default();
+    let mut count = |key, usual| {
+        fields.whole(key, 1..=10_000).and_then(|count| u32::try_from(count).ok()).unwrap_or(usual)
+    };
+    Allowance { run: count("heals_per_run", usual.run), day: count("heals_per_day", usual.day) }
 }
 
 /// `gate = […]`: probes in short form, of something beyond this host.

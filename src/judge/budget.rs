@@ -127,8 +127,13 @@ mod tests {
     /// Free to act on a failed unit.
     fn decide(state: &ServiceState, policy: &Policy, at: &Now) -> Action {
         let found = found(UnitState::Failed, None);
-        let about =
-            Circumstances { found: Some(&found), blocked_by: None, can_act: Ok(()), held: None };
+        let about = Circumstances {
+            found: Some(&found),
+            blocked_by: None,
+            can_act: Ok(()),
+            held: None,
+            grace: None,
+        };
         plan(state, policy, &about, at)
     }
 

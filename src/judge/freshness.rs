@@ -230,6 +230,7 @@ mod tests {
             count: 7,
             services: vec!["web".into(), "db".into()],
             config_broken: None,
+            oom_kills: None,
             host_line: String::new(),
         };
         let modified = finished.wall.checked_add(jiff::SignedDuration::from_secs(modified));
@@ -333,6 +334,7 @@ mod tests {
             count: 1,
             services: vec!["web".into()],
             config_broken: Some("config.toml:3:1: unknown key\u{1b}[2J".into()),
+            oom_kills: None,
             host_line: String::new(),
         };
         let seen = |s: &mut Seen<'_>| s.fresh_for = secs(1200);

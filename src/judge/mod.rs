@@ -13,7 +13,9 @@
 //! save
 //! ```
 
+pub mod allowance;
 pub mod attempts;
+pub mod brake;
 pub mod budget;
 pub mod discovery;
 pub mod flapping;
@@ -24,6 +26,7 @@ pub mod plan;
 pub mod remind;
 pub mod settle;
 pub mod severity;
+pub mod since;
 pub mod transition;
 
 #[cfg(test)]

@@ -124,7 +124,13 @@ mod tests {
     /// What is planned `after` seconds of incident.
     fn planned(found: &Found, can_act: Result<(), &str>, policy: &Policy, after: u64) -> Action {
         let (state, at) = cycles("ud", policy);
-        let about = Circumstances { found: Some(found), blocked_by: None, can_act, held: None };
+        let about = Circumstances {
+            found: Some(found),
+            blocked_by: None,
+            can_act,
+            held: None,
+            grace: None,
+        };
         plan(&state, policy, &about, &now(at + after))
     }
 
@@ -223,8 +229,13 @@ mod tests {
         let (mut state, at) = cycles("ud", &policy);
         attempt(&mut state, &now(at), Some(Outcome::StillDown("refused".into())));
         let found = found(UnitState::Running, Some(secs(20)));
-        let about =
-            Circumstances { found: Some(&found), blocked_by: None, can_act: Ok(()), held: None };
+        let about = Circumstances {
+            found: Some(&found),
+            blocked_by: None,
+            can_act: Ok(()),
+            held: None,
+            grace: None,
+        };
         let got = plan(&state, &policy, &about, &now(at + 20));
         assert_eq!(got, Action::Heal { half_open: false, left: 4 });
     }
@@ -235,8 +246,13 @@ mod tests {
         let (mut state, at) = cycles("ud", &policy);
         settle(&mut state, "web", &Action::GiveUp("tried".into()), &now(at));
         let found = Found::Facts(facts(UnitState::Starting, Some(secs(1))));
-        let about =
-            Circumstances { found: Some(&found), blocked_by: None, can_act: Ok(()), held: None };
+        let about = Circumstances {
+            found: Some(&found),
+            blocked_by: None,
+            can_act: Ok(()),
+            held: None,
+            grace: None,
+        };
         let got = plan(&state, &policy, &about, &now(at + 99_999));
         assert_eq!(got, wait(89, "`web.service` is starting"));
     }

@@ -77,6 +77,8 @@ pub struct Circumstances<'a> {
     pub can_act: Result<(), &'a str>,
     /// The hold or maintenance window that goes on, in words.
     pub held: Option<&'a str>,
+    /// How long it is given time because of what happened to the host, and why (see `since::grace`).
+    pub grace: Option<(Duration, &'a str)>,
 }
 
 /// Decides. Only a service that is believed down, and was found down by its last look, may be healed.
@@ -96,6 +98,9 @@ pub fn plan(state: &ServiceState, policy: &Policy, about: &Circumstances<'_>, no
     }
     if let Some(by) = about.blocked_by {
         return Action::Blocked(by.to_owned());
+    }
+    if let Some((left, why)) = about.grace {
+        return Action::Wait { left, why: why.to_owned() };
     }
     if let Some(action) = obstacle(state, incident, policy, about, now) {
         return action;
@@ -123,8 +128,13 @@ mod tests {
     /// Free to act on a failed unit.
     fn decide(state: &ServiceState, policy: &Policy, at: &Now) -> Action {
         let found = found(UnitState::Failed, None);
-        let about =
-            Circumstances { found: Some(&found), blocked_by: None, can_act: Ok(()), held: None };
+        let about = Circumstances {
+            found: Some(&found),
+            blocked_by: None,
+            can_act: Ok(()),
+            held: None,
+            grace: None,
+        };
         plan(state, policy, &about, at)
     }
 
@@ -156,8 +166,13 @@ mod tests {
         let policy = Policy { heal: false, ..Policy::default() };
         let (state, at) = cycles("ud", &policy);
         let found = found(UnitState::Failed, None);
-        let about =
-            Circumstances { found: Some(&found), blocked_by: None, can_act: Ok(()), held: None };
+        let about = Circumstances {
+            found: Some(&found),
+            blocked_by: None,
+            can_act: Ok(()),
+            held: None,
+            grace: None,
+        };
         let blocked = Circumstances { blocked_by: Some("db"), ..about };
         let held = Circumstances { held: Some("deploy until 12:00"), ..blocked };
         let plan = |about| plan(&state, &policy, about, &now(at));

@@ -131,6 +131,7 @@ impl Host {
             blocked_by: (scene == Scene::Blocked).then_some("db"),
             can_act: if scene == Scene::NoRight { Err("no right") } else { Ok(()) },
             held: (scene == Scene::Held).then_some("deploy"),
+            grace: None,
         };
         let now = self.now();
         let action = plan(state, &self.policy, &about, &now);

@@ -40,6 +40,15 @@ pub fn message_id(story: &Story) -> String {
     format!("{incident}.{}.{}@{host}", story.change.word(), story.at.as_second())
 }
 
+/// Names a letter of several stories: by its first story and how many it tells.
+pub fn digest_thread(stories: &[&Story]) -> String {
+    let Some(first) = stories.first() else { return String::new() };
+    let thread = thread(first);
+    let (incident, host) = thread.split_once('@').unwrap_or((&thread, "localhost"));
+    let (change, at) = (first.change.word(), first.at.as_second());
+    format!("digest-{}.{incident}.{change}.{at}@{host}", stories.len())
+}
+
 /// `text` as a dot-atom of RFC 5322, 3.2.3, letters and digits kept: what else stands in it becomes `-`.
 fn atom(text: &str) -> String {
     let kept = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };

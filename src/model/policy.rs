@@ -13,6 +13,21 @@ pub struct Budget {
     pub window: Duration,
 }
 
+/// At most so many attempts on the whole host, whatever its services' own budgets allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowance {
+    /// In one run; at least 1.
+    pub run: u32,
+    /// In any 24 hours; at least 1.
+    pub day: u32,
+}
+
+impl Default for Allowance {
+    fn default() -> Self {
+        Self { run: 20, day: 100 }
+    }
+}
+
 /// When up and down in turns counts as flapping, in percent of the last 20 changes of verdict that could have
 /// been, the newer ones weighing more. Two thresholds, so that it does not flap in and out of flapping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +66,8 @@ pub struct Policy {
     pub stable_for: Duration,
     /// How long a unit may be on its way up before that counts as down.
     pub start_grace: Duration,
+    /// How long after the host's boot nothing is healed: services come up by themselves then.
+    pub boot_grace: Duration,
     /// Attempts allowed in a window; used up means giving up.
     pub max_heals: Budget,
     /// Pause after a failed attempt; doubles with each, up to `cooldown_max`.
@@ -85,6 +102,7 @@ impl Default for Policy {
             verify_for: secs(30),
             stable_for: secs(5),
             start_grace: secs(90),
+            boot_grace: secs(120),
             max_heals: Budget { count: 5, window: secs(600) },
             cooldown: secs(10),
             cooldown_max: secs(300),

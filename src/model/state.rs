@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -31,10 +32,28 @@ pub struct State {
     /// The broken config that was last told about, so that it is told once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_told: Option<String>,
+    /// When something was done to a service, oldest first, for the host's own budget; one day of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acts: Vec<Stamp>,
+    /// What happened to the host itself, oldest first: restarts, sleep, times when nobody looked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub happened: Vec<Happening>,
     /// Keys of a newer version, kept as they are.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
 }
+
+/// Something that happened to the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Happening {
+    /// When it was noticed.
+    pub at: Timestamp,
+    /// In words.
+    pub text: String,
+}
+
+/// How many [`State::happened`] keeps.
+pub const HAPPENINGS: usize = 20;
 
 impl Default for State {
     fn default() -> Self {
@@ -44,6 +63,8 @@ impl Default for State {
             cycle: None,
             services: BTreeMap::new(),
             config_told: None,
+            acts: Vec::new(),
+            happened: Vec::new(),
             rest: Map::new(),
         }
     }
@@ -69,6 +90,9 @@ pub struct Cycle {
     /// Set while the config on disk is broken and the last good one is used: its first problem.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_broken: Option<String>,
+    /// The kernel's count of processes killed for want of memory since boot, as it stood then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oom_kills: Option<u64>,
     /// Load, memory and disk as seen then, for pings and status.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub host_line: String,

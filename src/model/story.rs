@@ -46,6 +46,9 @@ pub struct Evidence {
     /// Last lines of its log, oldest first, bounded.
     #[serde(default)]
     pub log: Vec<String>,
+    /// What is wrong with the host itself and explains why many are down at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub common: Option<String>,
     /// Root cause in words, only where the evidence proves it: `killed by signal 9 (SIGKILL)`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,

@@ -1,10 +1,12 @@
 //! A story as a letter in plain text: what happened, what was done, what was verified, what is left to do.
 //! Claims nothing that is not in the story, and takes no measure of its own. Sends nothing.
 
+mod digest;
 mod section;
 
 use std::time::Duration;
 
+pub use digest::digest;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -39,15 +41,20 @@ pub fn compose(story: &Story, late: Option<&Late>, zone: &TimeZone) -> Letter {
 }
 
 fn subject(story: &Story) -> String {
-    let (mark, word) = match story.change {
+    let (mark, word) = mark(story.change);
+    let about = if story.service.is_empty() { &story.host } else { &story.service };
+    format!("{mark} {}: {} - {word}", one_line(&story.name, 60), one_line(about, 80))
+}
+
+/// How subjects show a change.
+fn mark(change: Change) -> (&'static str, &'static str) {
+    match change {
         Change::Resolved => ("✅", "RESOLVED"),
         Change::Failed => ("❌", "FAILED"),
         Change::Reminder => ("❌", "STILL DOWN"),
         Change::Down => ("⚠️", "DOWN"),
         Change::Config => ("⚠️", "CONFIG"),
-    };
-    let about = if story.service.is_empty() { &story.host } else { &story.service };
-    format!("{mark} {}: {} - {word}", one_line(&story.name, 60), one_line(about, 80))
+    }
 }
 
 fn note_late(page: &mut Page, story: &Story, late: &Late) {

@@ -55,6 +55,7 @@ pub(super) fn state(secs: u64) -> State {
             count: secs,
             services: vec!["web".into()],
             config_broken: None,
+            oom_kills: None,
             host_line: String::new(),
         }),
         services: BTreeMap::from([("web".to_owned(), service)]),

@@ -106,6 +106,18 @@ pub fn disk(path: &Path, limit: Duration) -> Result<Disk, Missed> {
     })
 }
 
+/// How many processes the kernel has killed since boot because memory ran out; none where it does not count.
+pub fn oom_kills() -> Option<u64> {
+    #[cfg(target_os = "linux")]
+    {
+        parse_oom_kills(&read("/proc/vmstat").ok()?)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        None
+    }
+}
+
 /// The sign by which this is a container, left there by whoever started it.
 pub fn container() -> Option<&'static str> {
     ["/run/systemd/container", "/.dockerenv", "/run/.containerenv"]
@@ -170,6 +182,12 @@ fn parse_memory(text: &str) -> Option<Memory> {
 #[cfg(target_os = "linux")]
 fn parse_swap(text: &str) -> Option<Swap> {
     Some(Swap { total: in_bytes(text, "SwapTotal:")?, free: in_bytes(text, "SwapFree:")? })
+}
+
+/// `oom_kill 3` (proc(5)); since Linux 4.13.
+#[cfg(target_os = "linux")]
+fn parse_oom_kills(text: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.strip_prefix("oom_kill "))?.trim().parse().ok()
 }
 
 /// The value of `key`, which is in kB there.

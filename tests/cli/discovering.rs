@@ -24,7 +24,7 @@ fn a_broken_config_is_refused_with_its_problems_and_nothing_is_written() {
         78,
         "",
         "miraclemax: error: the configuration is wrong\n\
-         $DIR/config.toml:10:1: service has no key `restrat`\n\
+         $DIR/config.toml:11:1: service has no key `restrat`\n\
          \u{20} hint: did you mean `restart`?\n",
     );
     assert_eq!(host.read("config.toml"), present);

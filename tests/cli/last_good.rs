@@ -27,7 +27,7 @@ fn an_edit_that_breaks_the_config_does_not_stop_healing() {
     broken(&host);
     host.remove("up");
     let warning = "miraclemax: warning: the configuration is wrong; the last one that loaded is in use\n\
-                   $DIR/config.toml:10:1: service has no key `restrat`\n\
+                   $DIR/config.toml:11:1: service has no key `restrat`\n\
                    \u{20} hint: did you mean `restart`?\n";
     host.run(&["heal"]).is(
         78,
@@ -50,13 +50,13 @@ fn an_edit_that_breaks_the_config_does_not_stop_healing() {
     assert_eq!(told(&host), first, "it is told once");
     host.run(&["stale"]).is(
         1,
-        "$DIR/state/state.json: CONFIG-BROKEN: the last good config is in use: $DIR/config.toml:10:1: service has no key `restrat`\n",
+        "$DIR/state/state.json: CONFIG-BROKEN: the last good config is in use: $DIR/config.toml:11:1: service has no key `restrat`\n",
         "",
     );
     host.run(&["status"]).ends(1);
     let ran = host.run(&["check", "--dry-run"]).ends(78);
     assert!(
-        ran.stderr.contains("error: the configuration is wrong\n$DIR/config.toml:10:1: "),
+        ran.stderr.contains("error: the configuration is wrong\n$DIR/config.toml:11:1: "),
         "{ran:?}"
     );
 

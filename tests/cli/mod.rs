@@ -5,6 +5,7 @@ mod bad_input;
 mod checking;
 mod discovering;
 mod healing;
+mod host_troubles;
 mod last_good;
 mod logs;
 mod mailing;

@@ -24,8 +24,7 @@ use super::real;
 pub(crate) const BOUND: Duration = Duration::from_secs(60);
 
 /// Policy keys for tests: one look, short proofs.
-pub(crate) const FAST: &str =
-    "name = \"Test\"\n[defaults]\ntries = 1\nverify_for = \"1s\"\nstable_for = \"1s\"\n";
+pub(crate) const FAST: &str = "name = \"Test\"\n[defaults]\ntries = 1\nverify_for = \"1s\"\nstable_for = \"1s\"\nboot_grace = \"0s\"\n";
 
 /// A temporary directory that plays a host.
 pub(crate) struct Host {

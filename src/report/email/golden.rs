@@ -54,7 +54,7 @@ fn unit(state: UnitState, words: &str, result: Option<&str>, exit: Option<Exit>)
 
 fn evidence(unit: UnitFacts, log: &[&str]) -> Evidence {
     let log: Vec<String> = log.iter().map(ToString::to_string).collect();
-    Evidence { cause: cause(&unit, &log), unit: Some(unit), log }
+    Evidence { cause: cause(&unit, &log), unit: Some(unit), log, common: None }
 }
 
 fn look(probe: &str, detail: &str) -> Look {
@@ -249,17 +249,62 @@ fn zone() -> TimeZone {
 
 #[test]
 fn every_letter_is_as_its_fixture_says() {
-    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/mail");
-    let bless = std::env::var_os("MIRACLEMAX_BLESS").is_some();
     for (name, story, late) in letters() {
-        let letter = compose(&story, late.as_ref(), &zone());
-        let text = format!("Subject: {}\n\n{}", letter.subject, letter.body);
-        let path = dir.join(format!("{name}.txt"));
-        if bless {
-            std::fs::write(&path, &text).unwrap();
-        }
-        let want = std::fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(text, want, "{name}: MIRACLEMAX_BLESS=1 rewrites {}", path.display());
+        golden(name, &compose(&story, late.as_ref(), &zone()));
+    }
+}
+
+/// Compares a letter with its fixture.
+fn golden(name: &str, letter: &Letter) {
+    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/mail");
+    let text = format!("Subject: {}\n\n{}", letter.subject, letter.body);
+    let path = dir.join(format!("{name}.txt"));
+    if std::env::var_os("MIRACLEMAX_BLESS").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    let want = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(text, want, "{name}: MIRACLEMAX_BLESS=1 rewrites {}", path.display());
+}
+
+/// Outages of one run with one cause, and one that came back meanwhile.
+fn several() -> Vec<Story> {
+    let full = |evidence: Evidence| Evidence { common: Some("`/var` is full".into()), ..evidence };
+    let killed =
+        unit(UnitState::Failed, "failed (Result: signal)", Some("signal"), Some(Exit::Signal(9)));
+    let failed = |service: &str, critical| Story {
+        service: service.into(),
+        incident: format!("{service}-20260102T110000Z"),
+        critical,
+        domain: None,
+        attempts: vec![attempt(
+            1,
+            &["systemctl restart story-stages.service"],
+            30_000,
+            Some(Outcome::StillDown("connection refused".into())),
+        )],
+        evidence: full(evidence(killed.clone(), &[])),
+        next: "in 1h".into(),
+        ..story(Change::Failed)
+    };
+    let alone = Story {
+        attempts: vec![],
+        left_alone: Some("`b.service` is masked".into()),
+        ..failed("b", true)
+    };
+    vec![resolved(), failed("standard", false), failed("a", true), alone]
+}
+
+#[test]
+fn several_stories_are_one_letter_worst_first() {
+    let stories = several();
+    let stories: Vec<&Story> = stories.iter().collect();
+    let late = Late { now: wall(7_200), why: "no connection: refused".into() };
+    for (name, letter) in [
+        ("digest", digest(&stories, None, &zone())),
+        ("digest_late_all_failed", digest(&stories[1..], Some(&late), &zone())),
+    ] {
+        golden(name, &letter);
+        assert!(letter.thread.starts_with("digest-"), "{}", letter.thread);
     }
 }
 
@@ -311,15 +356,18 @@ fn hostile_text_forges_no_header_drives_no_terminal_and_breaks_no_line() {
     for change in [Change::Failed, Change::Resolved, Change::Down, Change::Reminder, Change::Config]
     {
         story.change = change;
-        let letter = compose(&story, Some(&late), &zone());
-        assert!(!letter.subject.chars().any(char::is_control), "{:?}", letter.subject);
-        assert!(letter.subject.chars().count() < 200, "{:?}", letter.subject);
-        assert!(letter.thread.is_ascii() && !letter.thread.contains(' '), "{}", letter.thread);
-        assert!(letter.body.len() < 100_000, "{}", letter.body.len());
-        for line in letter.body.lines() {
-            let unsafe_char = line.chars().any(crate::model::text::is_unsafe);
-            assert!(!unsafe_char && line.chars().count() <= WIDTH, "{change:?}: {line:?}");
-            assert!(!line.starts_with("Bcc:"), "{line:?}");
+        let two = digest(&[&story, &story], Some(&late), &zone());
+        let one = compose(&story, Some(&late), &zone());
+        for letter in [one, two] {
+            assert!(!letter.subject.chars().any(char::is_control), "{:?}", letter.subject);
+            assert!(letter.subject.chars().count() < 200, "{:?}", letter.subject);
+            assert!(letter.thread.is_ascii() && !letter.thread.contains(' '), "{}", letter.thread);
+            assert!(letter.body.len() < 100_000, "{}", letter.body.len());
+            for line in letter.body.lines() {
+                let unsafe_char = line.chars().any(crate::model::text::is_unsafe);
+                assert!(!unsafe_char && line.chars().count() <= WIDTH, "{change:?}: {line:?}");
+                assert!(!line.starts_with("Bcc:"), "{line:?}");
+            }
         }
     }
 }

@@ -50,6 +50,11 @@ impl<'z> Page<'z> {
         self.text.push_str(&wrap("", "  ", &one_line(text, LONGEST)));
     }
 
+    /// One line that belongs to the one above it.
+    pub(super) fn below(&mut self, text: &str) {
+        self.text.push_str(&wrap("  ", "    ", &one_line(text, LONGEST)));
+    }
+
     /// An empty line.
     pub(super) fn blank(&mut self) {
         self.text.push('\n');
@@ -108,6 +113,9 @@ impl<'z> Page<'z> {
     pub(super) fn cause(&mut self, story: &Story) {
         let cause = story.evidence.cause.as_deref().unwrap_or("not known");
         self.line(&format!("ROOT CAUSE: {cause}"));
+        if let Some(common) = &story.evidence.common {
+            self.line(&format!("COMMON CAUSE of several outages: {common}"));
+        }
     }
 
     /// Numbered commands. A command that does not fit beside its purpose has a line of its own, so that it can
