@@ -106,11 +106,12 @@ fn read(
     }
     let (leap, stratum) = (packet[0] >> 6, packet[1]);
     let server = |why: String| Some(Err(why));
-    if stratum == 0 {
-        let code = one_line(&String::from_utf8_lossy(&packet[12..16]), 4);
-        return server(format!("it sends us away (`{code}`)"));
+    // A kiss code is ASCII (RFC 5905, 7.4). One without is how chrony, and others, say that they know no time yet.
+    let code = String::from_utf8_lossy(&packet[12..16]);
+    if stratum == 0 && code.starts_with(|c: char| c.is_ascii_graphic()) {
+        return server(format!("it sends us away (`{}`)", one_line(&code, 4)));
     }
-    if leap == 3 || stratum >= 16 {
+    if leap == 3 || stratum == 0 || stratum >= 16 {
         return server("it is not synchronised itself".into());
     }
     let (arrived, left) = (u64::from_be_bytes(field(32)), u64::from_be_bytes(field(40)));
@@ -186,7 +187,8 @@ mod tests {
             packet[12..16].copy_from_slice(b"RATE");
         });
         assert_eq!(read(kiss), server("it sends us away (`RATE`)"));
-        for unsure in [answer(|p| p[0] |= 3 << 6), answer(|p| p[1] = 16)] {
+        let unsure = [answer(|p| p[0] |= 3 << 6), answer(|p| p[1] = 16), answer(|p| p[1] = 0)];
+        for unsure in unsure {
             assert_eq!(read(unsure), server("it is not synchronised itself"));
         }
         assert_eq!(read(answer(|p| p[40..].fill(0))), server("it does not tell the time"));
