@@ -190,7 +190,8 @@ impl Process {
 /// A bare number means "from 0 to it" to monitoring plugins and "exactly" to most people, so it is refused with
 /// both spelled out.
 fn read_count(text: &str) -> Result<Range, String> {
-    if let Ok(count) = text.trim().parse::<u64>() {
+    // No processes are no processes, either way.
+    if let Ok(count @ 1..) = text.trim().parse::<u64>() {
         return Err(format!(
             "`{text}` can be read in two ways: write `{count}:{count}` for exactly {count}, or \
              `0:{count}` for at most {count}"

@@ -83,6 +83,7 @@ fn a_count_that_is_not_met_is_down_with_what_was_expected() {
     let want = "process `mm-test-count`: 1 running, expected at least 2";
     assert_eq!(seen.verdict, Verdict::Down(want.into()));
     assert!(look("process:mm-no-such?count=0:0").verdict.is_up());
+    assert!(look("process:mm-no-such?count=0").verdict.is_up());
     assert!(problem("process:x?count=2").contains("`2:2` for exactly 2"));
     assert!(problem("process:").contains("no process is named"));
 }
