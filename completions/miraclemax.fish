@@ -56,7 +56,7 @@ complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -s q -l qui
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -s v -l verbose -d 'Say more: every probe, every step'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l notify -d 'Tell the configured channels when a service has gone down, for those who want alerts and no healing'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l dry-run -d 'Only read and check the configuration; looks at nothing'
-complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l discover -d 'Print a commented configuration for what runs here: units and programs with their ports. Best as root, who sees whose each port is'
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l discover -d 'Print a commented configuration for what runs here: units, programs and containers with their ports. Best as root, who sees whose each port is'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l merge -d 'Print the present configuration instead, unchanged, and after it only the services that it lacks'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -s c -l config -d 'Configuration file [default: /etc/miraclemax/config.toml for root, else $XDG_CONFIG_HOME/miraclemax/config.toml]' -r -F

@@ -215,7 +215,7 @@ pub struct Check {
     /// Only read and check the configuration; looks at nothing
     #[arg(long, conflicts_with_all = ["what", "notify"])]
     pub dry_run: bool,
-    /// Print a commented configuration for what runs here: units and programs with their ports.
+    /// Print a commented configuration for what runs here: units, programs and containers with their ports.
     /// Best as root, who sees whose each port is
     #[arg(long, conflicts_with_all = ["what", "notify", "dry_run", "format", "wait"])]
     pub discover: bool,

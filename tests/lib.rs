@@ -14,6 +14,8 @@ mod support_smoke;
 mod bare_host;
 #[path = "real/beside_plugins.rs"]
 mod beside_plugins;
+#[path = "real/containers.rs"]
+mod containers;
 #[path = "real/cron_heals.rs"]
 mod cron_heals;
 #[path = "real/discovery_scene.rs"]

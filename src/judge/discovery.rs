@@ -34,7 +34,9 @@ pub fn sort_out(seen: &Seen) -> Findings {
     drafts.extend(of_programs(&seen.programs, seen));
     for container in &seen.containers {
         let mark = format!("container:{}", container.name);
-        let ports = ports(seen, |_| false, Ask::Http, &container.ports);
+        let its =
+            |owner: &Owner| matches!(owner, Owner::Container(name) if *name == container.name);
+        let ports = ports(seen, its, Ask::Http, &container.ports);
         // Run by a unit, it is that unit's: a restart behind its back would confuse the two.
         if let Some(unit) = &container.unit {
             let unit_mark = format!("systemd:{unit}");
@@ -279,7 +281,7 @@ fn left_over(out: &mut Findings, seen: &Seen, drafts: &[Draft]) {
             // Its ports beyond the first few.
             (Some(unit), _) if has(drafts, unit) => continue,
             (Some(unit), _) if is_base(unit) => out.base.entry(unit.clone()).or_default(),
-            (None, Some(Owner::Program(..))) => continue,
+            (None, Some(Owner::Program(..) | Owner::Container(_))) => continue,
             (None, Some(Owner::Hidden) | None) => {
                 out.hidden += 1;
                 continue;

@@ -92,6 +92,8 @@ pub enum Owner {
     Unit(String),
     /// A supervisord group's, by descent; the group and the process.
     Program(String, String),
+    /// A container's that is in the host's own network, by its cgroup; its name.
+    Container(String),
     /// systemd's own: a socket unit listens.
     Init,
     /// A process that nothing restarts.

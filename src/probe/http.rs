@@ -90,13 +90,25 @@ impl Http {
 
     /// The host that is asked first.
     pub(super) fn host_name(&self) -> &str {
+        self.authority().0
+    }
+
+    /// The port that is asked first.
+    pub(super) fn port(&self) -> u16 {
+        let usual = if self.url.starts_with("https:") { 443 } else { 80 };
+        self.authority().1.parse().unwrap_or(usual)
+    }
+
+    /// Host and port of the URL; the port is empty where it is the scheme's own.
+    fn authority(&self) -> (&str, &str) {
         let rest = self.url.split_once("://").map_or("", |(_, rest)| rest);
-        let host = rest.split(['/', '?']).next().unwrap_or_default();
-        let host = host.rsplit('@').next().unwrap_or_default();
-        match host.strip_prefix('[') {
-            Some(rest) => rest.split(']').next().unwrap_or_default(),
-            None => host.split(':').next().unwrap_or_default(),
-        }
+        let place = rest.split(['/', '?']).next().unwrap_or_default();
+        let place = place.rsplit('@').next().unwrap_or_default();
+        let (host, port) = match place.strip_prefix('[') {
+            Some(rest) => rest.split_once(']').unwrap_or_default(),
+            None => place.split_at(place.find(':').unwrap_or(place.len())),
+        };
+        (host, port.trim_start_matches(':'))
     }
 
     /// Host and port, for messages.

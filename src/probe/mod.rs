@@ -218,6 +218,17 @@ impl Probe {
         }
     }
 
+    /// The TCP port that it looks at, on [`Self::host`] or, without one, on this host.
+    pub fn port(&self) -> Option<u16> {
+        match &self.kind {
+            Kind::Http(http) => Some(http.port()),
+            Kind::Tcp(tcp) => tcp.port(),
+            Kind::Tls(tls) => Some(tls.port()),
+            Kind::Port(port) => Some(port.number()),
+            _ => None,
+        }
+    }
+
     /// The unit whose facts it needs to find in [`Seen::units`]: all managers are asked beforehand, once.
     pub fn unit(&self) -> Option<&UnitName> {
         match &self.kind {

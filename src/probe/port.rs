@@ -31,6 +31,10 @@ impl Port {
         Self { port, owner: None }
     }
 
+    pub(super) const fn number(&self) -> u16 {
+        self.port
+    }
+
     pub(super) fn look(&self, at: &At<'_>) -> Answer {
         match &*at.seen.sockets(at.again) {
             Ok(sockets) => self.judge(&sockets.on(self.port)),

@@ -45,6 +45,11 @@ impl Tcp {
         (!self.stream.closed()).then_some(&self.host)
     }
 
+    /// The same.
+    pub(super) fn port(&self) -> Option<u16> {
+        (!self.stream.closed()).then_some(self.port)
+    }
+
     pub(super) fn look(&self, at: &At<'_>) -> Answer {
         let shown = self.shown();
         let begun = Begun::now(&shown, at);

@@ -118,14 +118,19 @@ fn implied_probes_read_as_if_written() {
 }
 
 #[test]
-fn the_host_that_is_asked_is_known() {
-    for (text, want) in [
-        ("http://u:p@h.example:81/x?y#status=200", Some("h.example")),
-        ("https://[2001:db8::1]:8443", Some("2001:db8::1")),
-        ("tcp:[::1]:80", Some("::1")),
-        ("tcp:h.example:23?closed=true", None),
-        ("disk:/", None),
+fn the_host_and_the_port_that_are_asked_are_known() {
+    for (text, host, port) in [
+        ("http://u:p@h.example:81/x?y#status=200", Some("h.example"), Some(81)),
+        ("http://h.example?y", Some("h.example"), Some(80)),
+        ("https://[2001:db8::1]:8443", Some("2001:db8::1"), Some(8443)),
+        ("https://[::1]/a:1", Some("::1"), Some(443)),
+        ("tcp:[::1]:80", Some("::1"), Some(80)),
+        ("tcp:h.example:23?closed=true", None, None),
+        ("tls:h.example:465", Some("h.example"), Some(465)),
+        ("port:22", None, Some(22)),
+        ("disk:/", None, None),
     ] {
-        assert_eq!(probe(text).host().as_deref(), want, "{text}");
+        let probe = probe(text);
+        assert_eq!((probe.host().as_deref(), probe.port()), (host, port), "{text}");
     }
 }

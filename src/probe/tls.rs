@@ -54,6 +54,10 @@ impl Tls {
         &self.host
     }
 
+    pub(super) const fn port(&self) -> u16 {
+        self.port
+    }
+
     pub(super) fn look(&self, at: &At<'_>) -> Answer {
         let ask = Ask {
             host: &self.host,

@@ -114,6 +114,11 @@ pub fn unit(pid: u32) -> Option<String> {
     system::unit(pid)
 }
 
+/// The id of the container whose cgroup `pid` is in, 64 hexadecimal digits. None elsewhere.
+pub fn container(pid: u32) -> Option<String> {
+    system::container(pid)
+}
+
 /// A user's name from the host's own list; the number for users of a directory service, because asking
 /// that could wait for the network.
 pub fn user_name(uid: u32) -> String {

@@ -26,6 +26,7 @@ static BOOTED: AtomicU32 = AtomicU32::new(0);
 pub(crate) struct Machine {
     keeper: Keeper,
     leader: u32,
+    /// The folder of its cgroup in each hierarchy that its systemd uses.
     cgroups: Vec<PathBuf>,
     // Dropped last: the keeper writes its log in it.
     _folder: tempfile::TempDir,
@@ -34,6 +35,24 @@ pub(crate) struct Machine {
 impl Machine {
     /// Boots one, with the program under test as `/usr/local/bin/miraclemax`. None where machines cannot be booted.
     pub(crate) fn boot(name: &str) -> Option<Self> {
+        Self::boot_as(name, Kind::Plain)
+    }
+
+    /// Boots one in which container engines can run, and with a network of its own: no port of it is the host's.
+    pub(crate) fn boot_for_containers(name: &str) -> Option<Self> {
+        let machine = Self::boot_as(name, Kind::ForContainers)?;
+        // nspawn mounts the hierarchies of cgroup v1 read-only, but for systemd's own.
+        machine
+            .sh(r#"
+            for group in $(awk '$3 == "cgroup" && $4 ~ /^ro/ { print $2 }' /proc/mounts); do
+                mount -o remount,bind,rw "$group"
+            done
+            "#)
+            .ok();
+        Some(machine)
+    }
+
+    fn boot_as(name: &str, kind: Kind) -> Option<Self> {
         let rootfs = std::env::var_os("MIRACLEMAX_TEST_ROOTFS").map(PathBuf::from);
         let present =
             rootfs.as_ref().is_some_and(|path| path.join("sbin/init").symlink_metadata().is_ok())
@@ -42,10 +61,10 @@ impl Machine {
         if !real::or_skip(&format!("machine `{name}` (systemd in a container, as root)"), present) {
             return None;
         }
-        Some(Self::boot_from(&rootfs?, name))
+        Some(Self::boot_from(&rootfs?, name, kind))
     }
 
-    fn boot_from(rootfs: &Path, name: &str) -> Self {
+    fn boot_from(rootfs: &Path, name: &str, kind: Kind) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         // A host name allows letters, digits and hyphens; the process id keeps two test runs apart.
         let label: String = name
@@ -56,17 +75,35 @@ impl Machine {
         let number = BOOTED.fetch_add(1, Ordering::Relaxed);
         let name = format!("mm-{}-{number}-{}", std::process::id(), label.trim_matches('-'));
 
-        let cgroups = cgroups(&name);
+        let hierarchies = hierarchies();
+        let cgroups: Vec<PathBuf> = hierarchies
+            .iter()
+            .filter(|path| kind == Kind::ForContainers || is_systemds(path))
+            .map(|path| path.join(&name))
+            .collect();
         let nspawn = [
             "systemd-nspawn --quiet --boot --register=no --keep-unit --volatile=overlay --link-journal=no",
             "--resolv-conf=off --timezone=off --console=pipe",
+            match kind {
+                Kind::Plain => "",
+                // An engine makes interfaces and bridges, a runtime keyrings and, under cgroup v2, programs for devices.
+                Kind::ForContainers => {
+                    "--private-network --capability=CAP_NET_ADMIN --system-call-filter=@keyring --system-call-filter=bpf"
+                }
+            },
         ]
         .join(" ");
         // nspawn puts the machine under the cgroup it finds itself in, and two machines must not share one.
         let start = format!(
             r#"
             rootfs=$1 name=$2 binary=$3; shift 3
-            for group; do mkdir -p "$group" && echo "$$" >"$group/cgroup.procs" || exit 1; done
+            for group; do
+                mkdir -p "$group" || exit 1
+                for file in cpuset.cpus cpuset.mems; do
+                    [ ! -e "$group/../$file" ] || cat "$group/../$file" >"$group/$file" || exit 1
+                done
+                echo "$$" >"$group/cgroup.procs" || exit 1
+            done
             exec {nspawn} --machine="$name" --directory="$rootfs" --bind-ro="$binary:/usr/local/bin/miraclemax"
             "#
         );
@@ -96,7 +133,8 @@ impl Machine {
             let name = fs::read_to_string(format!("/proc/{leader}/comm")).ok()?;
             (name.trim() == "systemd").then_some(leader)
         });
-        let machine = Self { keeper, leader, cgroups, _folder: folder };
+        let cgroups = cgroups.into_iter().filter(|path| path.parent().is_some_and(is_systemds));
+        let machine = Self { keeper, leader, cgroups: cgroups.collect(), _folder: folder };
         machine.wait_until("systemd says that it has booted", Duration::from_secs(60), |machine| {
             let state = machine.run(&["systemctl", "is-system-running"]).stdout;
             ["running", "degraded"].contains(&state.trim()).then_some(())
@@ -222,18 +260,25 @@ impl Machine {
     }
 }
 
-/// The folder of a machine's cgroup in each hierarchy that systemd uses: the one of cgroup v2, or those of a host that
-/// has v1, or both.
-fn cgroups(name: &str) -> Vec<PathBuf> {
+/// What is to be done in a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Plain,
+    ForContainers,
+}
+
+/// Where the hierarchies of cgroups are: the one of cgroup v2, or those of a host that has v1, or both.
+fn hierarchies() -> Vec<PathBuf> {
     let root = Path::new("/sys/fs/cgroup");
-    let hierarchies = if root.join("cgroup.controllers").exists() {
-        vec![root.to_owned()]
-    } else {
-        ["systemd", "unified"].map(|hierarchy| root.join(hierarchy)).to_vec()
+    let below = || {
+        let entries = fs::read_dir(root).into_iter().flatten().flatten().map(|entry| entry.path());
+        // `cpu` and `cpuacct` may be two links to one.
+        entries.filter(|path| !path.is_symlink() && path.join("cgroup.procs").exists()).collect()
     };
-    hierarchies
-        .into_iter()
-        .filter(|path| path.join("cgroup.procs").exists())
-        .map(|path| path.join(name))
-        .collect()
+    if root.join("cgroup.controllers").exists() { vec![root.to_owned()] } else { below() }
+}
+
+/// Whether a hierarchy is one that systemd itself keeps its units in.
+fn is_systemds(hierarchy: &Path) -> bool {
+    ["cgroup", "systemd", "unified"].iter().any(|name| hierarchy.ends_with(name))
 }

@@ -226,11 +226,17 @@ fn a_container_has_its_published_ports_or_is_its_units() {
     let seen = Seen {
         units: vec![Unit { own: true, ..unit("web.service") }],
         containers: vec![container("web", None)],
-        listening: vec![of_unit("0.0.0.0:8081", "docker.service", "docker-proxy")],
+        listening: vec![
+            of_unit("0.0.0.0:8081", "docker.service", "docker-proxy"),
+            listens("127.0.0.1:9000", Owner::Container("web".into()), "node"),
+        ],
         ..Seen::default()
     };
     let found = sort_out(&seen);
     assert_eq!(names(&found), ["web", "web-unit"], "two of one name are told apart");
+    let ports: Vec<_> = found.services[0].ports.iter().map(|port| port.number).collect();
+    assert_eq!(ports, [8081, 9000], "what it publishes, and what it opens on the host itself");
+    assert!(found.unmanaged.is_empty(), "its engine restarts it: {:?}", found.unmanaged);
     assert_eq!(found.services[0].marks, ["container:web"]);
     assert!(found.base.is_empty(), "the proxy's port is the container's: {:?}", found.base);
 }

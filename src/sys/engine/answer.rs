@@ -110,6 +110,8 @@ struct Binding {
 /// A container in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
+    /// 64 hexadecimal digits.
+    pub id: String,
     /// Its name.
     pub name: String,
     /// As it was named when the container was made.
@@ -139,6 +141,8 @@ pub struct Published {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Row {
+    #[serde(default)]
+    id: String,
     #[serde(default)]
     names: Vec<String>,
     #[serde(default)]
@@ -215,6 +219,7 @@ impl From<Row> for Listed {
             .collect();
         ports.sort_unstable();
         Self {
+            id: row.id,
             name: own.map(|name| name.trim_start_matches('/').to_owned()).unwrap_or_default(),
             image: row.image,
             state: row.state,
@@ -240,6 +245,7 @@ impl From<Container> for Listed {
         ports.sort_unstable();
         Self {
             name: container.name().to_owned(),
+            id: container.id,
             image: container.config.image,
             state: container.state.status,
             ports,

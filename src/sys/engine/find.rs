@@ -10,17 +10,12 @@ impl Engine {
     /// The ways to the engines of this host, each engine once: `DOCKER_HOST` as Docker's own command reads it, the usual
     /// sockets, and the command of an engine that has no socket. Nothing says that one of them answers.
     pub fn all() -> Vec<Self> {
-        let places = Places {
-            docker_host: variable("DOCKER_HOST"),
-            runtime_dir: variable("XDG_RUNTIME_DIR").map_or_else(
-                // Cron leaves it out; systemd makes this one for everybody who is logged in or lingers.
-                || format!("/run/user/{}", rustix::process::getuid().as_raw()).into(),
-                PathBuf::from,
-            ),
-            path: variable("PATH").unwrap_or_default(),
-            root: PathBuf::from("/"),
-        };
-        places.engines()
+        Places::here().engines()
+    }
+
+    /// Whether it may have containers that run on this host.
+    pub fn may_run_here(&self) -> bool {
+        Places::here().may_run(self)
     }
 
     /// The engine at this socket; which one it is, its path says.
@@ -42,9 +37,37 @@ pub(super) struct Places {
     pub(super) path: OsString,
     /// The usual sockets are below it.
     pub(super) root: PathBuf,
+    /// Whether root asks.
+    pub(super) as_root: bool,
 }
 
 impl Places {
+    fn here() -> Self {
+        Self {
+            docker_host: variable("DOCKER_HOST"),
+            runtime_dir: variable("XDG_RUNTIME_DIR").map_or_else(
+                // Cron leaves it out; systemd makes this one for everybody who is logged in or lingers.
+                || format!("/run/user/{}", rustix::process::getuid().as_raw()).into(),
+                PathBuf::from,
+            ),
+            path: variable("PATH").unwrap_or_default(),
+            root: PathBuf::from("/"),
+            as_root: rustix::process::geteuid().is_root(),
+        }
+    }
+
+    pub(super) fn may_run(&self, engine: &Engine) -> bool {
+        match (&engine.socket, engine.brand) {
+            (Some(_), _) => true,
+            // It runs on another host, or not at all.
+            (None, Brand::Docker) => false,
+            // Asked before it has been used since the boot, it would make its storage, only to say that there is nothing.
+            // It keeps what is so until the next boot in this folder (containers.conf(5), `tmp_dir`).
+            (None, Brand::Podman) if self.as_root => self.root.join("run/libpod").exists(),
+            (None, Brand::Podman) => self.below("libpod").exists(),
+        }
+    }
+
     pub(super) fn engines(&self) -> Vec<Engine> {
         let mut found: Vec<Engine> = Vec::new();
         let mut add = |engine: Engine| {

@@ -89,7 +89,7 @@ fn the_list_is_the_same_from_both_engines_and_from_the_command() {
         assert_eq!(one("web").labels["app"], "shop", "{file}");
         assert_eq!((one("loop").image.as_str(), one("loop").state.as_str()), (image, state));
     }
-    let row = r#"{"Names":["/shop/db","/db"],"Image":"postgres:16","State":"running","Labels":null,"Ports":[
+    let row = r#"{"Id":"1","Names":["/shop/db","/db"],"Image":"postgres:16","State":"running","Labels":null,"Ports":[
         {"IP":"::","PrivatePort":5432,"PublicPort":5433,"Type":"tcp"},{"PrivatePort":80,"Type":"tcp"},
         {"IP":"0.0.0.0","PrivatePort":5432,"PublicPort":5433,"Type":"tcp"}]}"#;
     let by_socket = engine(dir.path(), 200, format!("[{row}]")).list(LIMIT).unwrap().remove(0);
@@ -174,9 +174,15 @@ fn each_engine_is_found_once_in_its_usual_places() {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         path
     };
+    let here = |docker_host: Option<&str>, as_root| Places {
+        docker_host: docker_host.map(Into::into),
+        runtime_dir: root.join("run/user/1"),
+        path: root.join("bin").into(),
+        root: root.clone(),
+        as_root,
+    };
     let places = |docker_host: Option<&str>| {
-        let (runtime_dir, path) = (root.join("run/user/1"), root.join("bin").into());
-        Places { docker_host: docker_host.map(Into::into), runtime_dir, path, root: root.clone() }
+        here(docker_host, true)
             .engines()
             .iter()
             .map(|engine| engine.to_string().replace(&format!("{}/", root.display()), ""))
@@ -206,4 +212,13 @@ fn each_engine_is_found_once_in_its_usual_places() {
     let told = ["docker at /srv/d.sock", all[2], all[3]];
     assert_eq!(places(Some("unix:///srv/d.sock")), told);
     assert_eq!(places(Some("ssh://me@far")), ["`docker`", all[2], all[3]]);
+
+    let may_run = |brand, socket, as_root| here(None, as_root).may_run(&Engine { brand, socket });
+    assert!(may_run(Brand::Docker, Some("/run/docker.sock".into()), true));
+    assert!(!may_run(Brand::Docker, None, true), "its command asks another host, if anybody");
+    assert!(!may_run(Brand::Podman, None, true), "nobody has used it yet");
+    make("run/libpod/alive");
+    assert!(may_run(Brand::Podman, None, true) && !may_run(Brand::Podman, None, false));
+    make("run/user/1/libpod/tmp/alive");
+    assert!(may_run(Brand::Podman, None, false));
 }

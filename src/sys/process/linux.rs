@@ -115,6 +115,16 @@ pub(super) fn unit(pid: u32) -> Option<String> {
     parse_cgroup(&made_up::read(format!("/proc/{pid}/cgroup")).ok()?)
 }
 
+pub(super) fn container(pid: u32) -> Option<String> {
+    parse_container(&made_up::read(format!("/proc/{pid}/cgroup")).ok()?)
+}
+
+/// The 64 digits in `/docker/ID`, `docker-ID.scope`, `libpod-ID.scope/container` and their like.
+fn parse_container(text: &str) -> Option<String> {
+    let id = |part: &&str| part.len() == 64 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    text.split(|c: char| !c.is_ascii_alphanumeric()).find(id).map(str::to_owned)
+}
+
 /// The innermost service, else the innermost scope, of `0::/system.slice/nginx.service` (cgroup v2) or of
 /// v1's `1:name=systemd:/…`.
 fn parse_cgroup(text: &str) -> Option<String> {
@@ -183,6 +193,23 @@ mod tests {
         ] {
             assert_eq!(parse_cgroup(text).as_deref(), want, "{text}");
         }
+    }
+
+    #[test]
+    fn the_container_is_the_id_that_its_engine_puts_into_the_cgroups_name() {
+        let id = "989d7495b01df18b80cb74905ce579daefa539d9401fa24778e8b408654fb115";
+        for path in [
+            "9:name=systemd:/docker/ID\n0::/docker/ID\n",
+            "0::/system.slice/docker-ID.scope\n",
+            "0::/libpod_parent/libpod-ID",
+            "0::/machine.slice/libpod-ID.scope/container",
+            "0::/system.slice/web.service/libpod-payload-ID",
+        ] {
+            let text = path.replace("ID", id);
+            assert_eq!(parse_container(&text).as_deref(), Some(id), "{text}");
+            assert_eq!(parse_container(&path.replace("ID", &id[1..])), None, "{path}");
+        }
+        assert_eq!(parse_container("0::/system.slice/nginx.service\n"), None);
     }
 
     #[test]

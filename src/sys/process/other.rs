@@ -87,6 +87,10 @@ pub(super) fn unit(_: u32) -> Option<String> {
     None
 }
 
+pub(super) fn container(_: u32) -> Option<String> {
+    None
+}
+
 pub(super) fn user_name(uid: u32) -> Option<String> {
     let users = Users::new_with_refreshed_list();
     users.list().iter().find(|user| **user.id() == uid).map(|user| user.name().to_owned())

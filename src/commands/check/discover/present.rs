@@ -6,6 +6,7 @@ use crate::config::{Config, Service};
 use crate::manager::Choice;
 use crate::manager::systemd::unit_name;
 use crate::model::discovery::Present;
+use crate::probe::Probe;
 
 /// Its services.
 pub(super) fn services(config: &Config) -> Vec<Present> {
@@ -22,9 +23,9 @@ fn service(service: &Service) -> Present {
         }
         Choice::Commands(_) => Vec::new(),
     };
-    let texts = || service.probes.iter().map(|probe| probe.text.as_str());
-    marks.extend(texts().filter_map(mark));
-    let ports = service.port.into_iter().chain(texts().filter_map(local_port)).collect();
+    marks.extend(service.probes.iter().filter_map(|probe| mark(&probe.text)));
+    // The service's own `port` is a probe, too.
+    let ports = service.probes.iter().filter_map(local_port).collect();
     Present { name: service.name.clone(), marks, ports }
 }
 
@@ -39,28 +40,24 @@ fn mark(text: &str) -> Option<String> {
     }
 }
 
-/// The port of this host that a probe in short form looks at.
-fn local_port(text: &str) -> Option<u16> {
-    let (kind, rest) = text.split_once(':')?;
-    let rest = rest.trim_start_matches('/');
-    let target = rest.split(['?', '/', '#']).next()?;
-    match kind {
-        "port" => target.parse().ok(),
-        "tcp" | "tls" | "http" | "https" => {
-            let (host, port) = target.rsplit_once(':')?;
-            let host = host.trim_start_matches('[').trim_end_matches(']');
-            let here = host == "localhost"
-                || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified());
-            port.parse().ok().filter(|_| here)
-        }
-        _ => None,
-    }
+/// The port of this host that a probe looks at.
+fn local_port(probe: &Probe) -> Option<u16> {
+    let here = probe.host().is_none_or(|host| {
+        let ip = host.parse::<IpAddr>();
+        host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified())
+    });
+    probe.port().filter(|_| here)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::{self, Source};
+
+    fn present(text: &str) -> Vec<Present> {
+        let source = Source { path: "c.toml".into(), text: text.into() };
+        services(&config::parse(&[source]).unwrap())
+    }
 
     #[test]
     fn the_port_of_a_probe_counts_only_when_it_is_of_this_host() {
@@ -72,10 +69,14 @@ mod tests {
             ("tcp:[::1]:6379", Some(6379)),
             ("tcp:db.example.org:5432", None),
             ("http://127.0.0.1:8080/health?a=b:9#status=200", Some(8080)),
+            ("http://localhost/health", Some(80)),
+            ("https://[::1]/", Some(443)),
+            ("tls:127.0.0.1:8443", Some(8443)),
             ("https://books.example.org:443/", None),
             ("disk:/var", None),
         ] {
-            assert_eq!(local_port(text), want, "{text}");
+            let text = format!("[[service]]\nname = \"a\"\nchecks = [\"{text}\"]\n");
+            assert_eq!(present(&text)[0].ports, Vec::from_iter(want), "{text}");
         }
     }
 
@@ -84,8 +85,7 @@ mod tests {
         let text = "[[service]]\nname = \"a\"\nunit = \"web\"\nport = 80\n\
                     [[service]]\nname = \"b\"\nchecks = [\"systemd:nginx\", \"tcp:localhost:81\"]\n\
                     [[service]]\nname = \"c\"\nsupervisord = \"site:web\"\n";
-        let source = Source { path: "c.toml".into(), text: text.into() };
-        let present = services(&config::parse(&[source]).unwrap());
+        let present = present(text);
         assert_eq!(present[0].marks, ["systemd:web.service"]);
         assert_eq!(present[0].ports[0], 80);
         assert_eq!(
