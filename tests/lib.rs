@@ -28,6 +28,8 @@ mod hands_off;
 mod heartbeat_scene;
 #[path = "real/logs.rs"]
 mod logs;
+#[path = "real/servers.rs"]
+mod servers;
 #[path = "real/silent_mail.rs"]
 mod silent_mail;
 #[path = "real/supervisord_heals.rs"]

@@ -1,20 +1,12 @@
 //! `check --discover` in a booted machine: nginx, redis, Debian's postgresql, an application that needs them, a
 //! socket unit and supervisord's programs, written down, loaded, looked at, and merged.
 
-use std::net::TcpListener;
 use std::time::Duration;
 
 use crate::support::machine::Machine;
-use crate::support::real;
+use crate::support::real::{self, free_ports};
 
 const SHORT: Duration = Duration::from_secs(60);
-
-/// Free at this moment, and all different; the machine's network is the host's.
-fn free_ports<const N: usize>() -> [u16; N] {
-    let held =
-        [(); N].map(|()| TcpListener::bind("127.0.0.1:0").expect("loopback has a free port"));
-    held.map(|socket| socket.local_addr().expect("it is bound").port())
-}
 
 /// Everything that is to be found, running; gives nginx's, redis's, postgres's, the application's, the socket's
 /// and the program's port.

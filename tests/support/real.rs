@@ -73,10 +73,17 @@ pub(crate) fn flat(text: &str) -> String {
 
 /// A TCP port on 127.0.0.1 that nobody listened on a moment ago: nothing answers there until a test makes it so.
 pub(crate) fn free_port() -> u16 {
-    std::net::TcpListener::bind(("127.0.0.1", 0))
-        .and_then(|listener| listener.local_addr())
-        .expect("the loopback interface has free ports")
-        .port()
+    let [port] = free_ports();
+    port
+}
+
+/// The same, all of them different.
+pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
+    let held = [(); N].map(|()| {
+        std::net::TcpListener::bind(("127.0.0.1", 0))
+            .expect("the loopback interface has free ports")
+    });
+    held.map(|socket| socket.local_addr().expect("it is bound").port())
 }
 
 /// Asks `look` again and again until it answers, and panics with `what` once `deadline` has passed.
