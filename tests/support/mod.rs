@@ -3,6 +3,7 @@
 pub(crate) mod certs;
 pub(crate) mod host;
 pub(crate) mod machine;
+pub(crate) mod nagios;
 pub(crate) mod pings;
 pub(crate) mod place;
 pub(crate) mod real;
