@@ -5,6 +5,7 @@
     reason = "plists are given to Python, and that it is missing is said"
 )]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -99,4 +100,98 @@ fn systemd_units_and_launchd_jobs_call_what_exists() {
         jobs += 1;
     }
     assert_eq!(jobs, 4);
+}
+
+/// The blocks `define KIND { key value … }` of a file of Nagios; whatever is in none of them is a comment.
+fn nagios_objects(text: &str) -> Vec<(String, BTreeMap<String, String>)> {
+    let (mut found, mut open) = (Vec::new(), None);
+    for line in
+        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
+    {
+        assert!(!line.contains(';'), "`;` begins a comment: {line}");
+        if let Some(kind) = line.strip_prefix("define ") {
+            let kind = kind.strip_suffix(" {").unwrap_or_else(|| panic!("{line}"));
+            assert!(open.replace((kind.to_owned(), BTreeMap::new())).is_none(), "{line}");
+        } else if line == "}" {
+            found.push(open.take().expect("a block is open"));
+        } else {
+            let (key, value) = line.split_once("  ").unwrap_or_else(|| panic!("{line}"));
+            let (_, keys) = open.as_mut().expect("keys are in a block");
+            assert!(keys.insert(key.to_owned(), value.trim().to_owned()).is_none(), "{line}");
+        }
+    }
+    assert!(open.is_none(), "the last block is not closed");
+    found
+}
+
+#[test]
+fn what_nagios_and_icinga_call_exists_is_a_plugin_and_is_what_sudo_allows() {
+    let read = |name: &str| fs::read_to_string(contrib().join("nagios").join(name)).unwrap();
+    let sudo = "/usr/bin/sudo -n ";
+    let called =
+        |line: &str| line.strip_prefix(sudo).unwrap_or_else(|| panic!("{line}")).to_owned();
+
+    let allowed: BTreeSet<String> = read("sudoers")
+        .lines()
+        .filter_map(|line| line.strip_prefix("nagios ALL=(root) NOPASSWD: "))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(allowed.len(), 2);
+    for line in &allowed {
+        assert!(
+            !line.contains(['*', '?', '[', '\\', ',', ':', '=']),
+            "sudo has its own use for it: {line}"
+        );
+        is_understood(line, Path::new("sudoers"));
+        let plugin = line.contains(" check ");
+        assert_eq!(plugin, line.contains(" -o nagios "), "{line}");
+    }
+
+    let objects = nagios_objects(&read("miraclemax.cfg"));
+    let of = |kind: &'static str| objects.iter().filter(move |one| one.0 == kind).map(|one| &one.1);
+    let commands: BTreeMap<&str, String> = of("command")
+        .map(|one| (one["command_name"].as_str(), called(&one["command_line"])))
+        .collect();
+    let nrpe: BTreeMap<String, String> = read("nrpe.cfg")
+        .lines()
+        .filter_map(|line| line.strip_prefix("command[")?.split_once("]="))
+        .map(|(name, line)| (name.to_owned(), called(line)))
+        .collect();
+    assert_eq!(commands.values().cloned().collect::<BTreeSet<_>>(), allowed);
+    assert_eq!(nrpe.values().cloned().collect::<BTreeSet<_>>(), allowed);
+    let mut services = 0;
+    for service in of("service") {
+        assert!(
+            ["use", "host_name", "service_description"]
+                .iter()
+                .all(|key| service.contains_key(*key))
+        );
+        let command = &service["check_command"];
+        let known = match command.split_once('!') {
+            Some(("check_nrpe", name)) => nrpe.contains_key(name),
+            _ => commands.contains_key(command.as_str()),
+        };
+        assert!(known, "there is no `{command}`");
+        services += 1;
+    }
+    assert_eq!((services, commands.len() + services), (4, objects.len()));
+
+    let icinga = read("icinga2.conf");
+    let lists = icinga.split("command = [").skip(1).map(|rest| rest.split(']').next().unwrap());
+    let lines: BTreeSet<String> = lists
+        .map(|list| {
+            let words: Vec<&str> =
+                list.split(',').map(|word| word.trim().trim_matches('"')).collect();
+            called(&words.join(" "))
+        })
+        .collect();
+    assert_eq!(lines, allowed);
+    for used in icinga.split("check_command = \"").skip(1) {
+        let name = used.split('"').next().unwrap();
+        assert!(
+            icinga.contains(&format!("object CheckCommand \"{name}\" {{")),
+            "there is no `{name}`"
+        );
+    }
+    assert_eq!(icinga.matches('{').count(), icinga.matches('}').count());
 }
