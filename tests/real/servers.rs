@@ -10,7 +10,7 @@ use crate::support::machine::Machine;
 use crate::support::real::{self, flat, free_ports};
 
 const SHORT: Duration = Duration::from_secs(60);
-/// Said by a client of postgres that wants TLS (postgresql.org/docs/15/protocol-message-formats.html, "SSLRequest").
+/// Said by a client of postgres that wants TLS (postgresql.org/docs/15/protocol-message-formats.html, `SSLRequest`).
 const SSL_REQUEST: &str = r"\x00\x00\x00\x08\x04\xd2\x16\x2f";
 
 /// What the probe says, with all of its words in one line.
