@@ -30,6 +30,8 @@ mod heartbeat_scene;
 mod logs;
 #[path = "real/servers.rs"]
 mod servers;
+#[path = "real/names_and_sockets.rs"]
+mod names_and_sockets;
 #[path = "real/silent_mail.rs"]
 mod silent_mail;
 #[path = "real/supervisord_heals.rs"]

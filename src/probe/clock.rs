@@ -10,7 +10,7 @@ use crate::model::text::{human_duration, one_line};
 use crate::model::trail::Before;
 use crate::probe::limits::{Limits, MAIN};
 use crate::probe::memory::nothing;
-use crate::probe::{Answer, At};
+use crate::probe::{Answer, At, tcp};
 use crate::sys::exec::{Command, Ended, Output};
 use crate::sys::host;
 use crate::sys::sntp::{self, Told};
@@ -35,7 +35,7 @@ impl Clock {
     /// server's clock, ahead or behind; at most 1s unless anything is given).
     pub(super) fn read(target: &str, fields: &mut Fields<'_>) -> Option<Self> {
         let server = fields.parsed("server", "a time server such as `pool.ntp.org`", |text| {
-            server(text).ok_or_else(|| format!("`{text}` is no host"))
+            tcp::host_and_port(text, sntp::PORT).ok_or_else(|| format!("`{text}` is no host"))
         });
         let offset = Limits::read(&MAIN, Unit::Seconds, fields);
         let own = nothing("clock", target, fields);
@@ -64,20 +64,6 @@ impl Clock {
             Err(why) => Answer::unknown(format!("time server `{}`: {why}", server.host)),
         }
     }
-}
-
-/// `host`, `host:port`, `[address]:port`, or an address.
-fn server(text: &str) -> Option<(String, u16)> {
-    let (host, port) = match text.rsplit_once(':') {
-        Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
-            (host, port.parse().ok().filter(|port| *port != 0)?)
-        }
-        _ => (text, sntp::PORT),
-    };
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let plain =
-        !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || "/@[]".contains(c));
-    plain.then(|| (host.to_owned(), port))
 }
 
 fn judge(told: Told, server: &Server, before: &Before) -> Answer {
@@ -199,17 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_a_host_with_or_without_a_port() {
-        for (text, want) in [
-            ("pool.ntp.org", Some(("pool.ntp.org", 123))),
-            ("127.0.0.1:1123", Some(("127.0.0.1", 1123))),
-            ("[::1]:1123", Some(("::1", 1123))),
-            ("::1", Some(("::1", 123))),
-            ("h:0", None),
-            ("", None),
-        ] {
-            assert_eq!(server(text), want.map(|(host, port)| (host.to_owned(), port)), "{text}");
-        }
+    fn limits_are_those_of_the_distance_from_a_server() {
         assert!(problem("clock:?crit=1s").contains("the clock can only be held to a `server`'s"));
     }
 }

@@ -7,6 +7,7 @@ mod command;
 mod container;
 mod content;
 mod disk;
+mod dns;
 mod failed_units;
 mod file;
 mod http;
@@ -46,6 +47,7 @@ pub use clock::Clock;
 pub use command::Command;
 pub use container::Container;
 pub use disk::Disk;
+pub use dns::Dns;
 pub use failed_units::FailedUnits;
 pub use file::File;
 pub use http::Http;
@@ -90,6 +92,8 @@ pub enum Kind {
     Unix(Unix),
     /// A TLS server has a certificate that is good, and for how long.
     Tls(Tls),
+    /// A name resolves, and to what it should.
+    Dns(Dns),
     /// Somebody on this host listens on a port, and who.
     Port(Port),
     /// A process runs.
@@ -129,6 +133,7 @@ impl Probe {
         "tcp",
         "unix",
         "tls",
+        "dns",
         "port",
         "process",
         "pidfile",
@@ -163,6 +168,7 @@ impl Probe {
             "tcp" => Tcp::read(target, &mut fields).map(Kind::Tcp),
             "unix" => Unix::read(target, &mut fields).map(Kind::Unix),
             "tls" => Tls::read(target, &mut fields).map(Kind::Tls),
+            "dns" => Dns::read(target, &mut fields).map(Kind::Dns),
             "port" => Port::read(target, &mut fields).map(Kind::Port),
             "process" => Process::read(target, &mut fields).map(Kind::Process),
             "pidfile" => Process::read_pidfile(target, &mut fields).map(Kind::Process),
@@ -214,6 +220,7 @@ impl Probe {
             Kind::Http(http) => Some(http.host_name().to_owned()),
             Kind::Tcp(tcp) => tcp.host().map(ToOwned::to_owned),
             Kind::Tls(tls) => Some(tls.host().to_owned()),
+            Kind::Dns(dns) => dns.host().map(ToOwned::to_owned),
             _ => None,
         }
     }
@@ -269,6 +276,7 @@ impl Kind {
             Self::Tcp(tcp) => tcp.look(at),
             Self::Unix(unix) => unix.look(at),
             Self::Tls(tls) => tls.look(at),
+            Self::Dns(dns) => dns.look(at),
             Self::Port(port) => port.look(at),
             Self::Process(process) => process.look(at),
             Self::Unit(unit) => unit.look(at),

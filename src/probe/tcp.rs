@@ -138,6 +138,20 @@ pub(super) fn read_target(
     parsed
 }
 
+/// `host:port`, `[address]:port`, or without the port, which is the `usual` one then.
+pub(super) fn host_and_port(text: &str, usual: u16) -> Option<(String, u16)> {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
+            (host, port.parse().ok().filter(|port| *port != 0)?)
+        }
+        _ => (text, usual),
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let plain =
+        !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || "/@[]".contains(c));
+    plain.then(|| (host.to_owned(), port))
+}
+
 fn connect(addr: SocketAddr, limit: Duration) -> std::io::Result<TcpStream> {
     let stream = TcpStream::connect_timeout(&addr, limit)?;
     // A port that the system hands out to clients can connect to itself when nobody listens there.
@@ -209,6 +223,24 @@ mod tests {
             assert_eq!(parse(text), want, "{text}");
         }
         assert!(problem("tcp:localhost").contains("`localhost` is not a host and a port"));
+    }
+
+    #[test]
+    fn a_host_has_a_port_or_the_usual_one() {
+        for (text, want) in [
+            ("pool.ntp.org", Some(("pool.ntp.org", 123))),
+            ("127.0.0.1:1123", Some(("127.0.0.1", 1123))),
+            ("[::1]:1123", Some(("::1", 1123))),
+            ("::1", Some(("::1", 123))),
+            ("h:0", None),
+            ("", None),
+        ] {
+            assert_eq!(
+                host_and_port(text, 123),
+                want.map(|(host, port)| (host.to_owned(), port)),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 pub mod aside;
 pub mod clock;
 pub mod connect;
+pub mod dns;
 pub mod engine;
 pub mod exec;
 pub mod files;
@@ -22,6 +23,7 @@ pub mod secret;
 pub mod signal;
 pub mod sntp;
 pub mod sockets;
+mod timed;
 pub mod tls;
 pub mod unix;
 pub mod why;

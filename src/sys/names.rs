@@ -20,6 +20,15 @@ pub enum Unresolved {
     Late(Duration),
 }
 
+impl Unresolved {
+    /// Whether whoever was asked knows that there is no such name, or no address of it; otherwise nobody who
+    /// knows was reached. The system has no more than its words for it (glibc, musl, macOS).
+    pub fn is_absent(&self) -> bool {
+        let known = ["not known", "no address", "no usable address", "does not resolve"];
+        matches!(self, Self::Not(why) if known.iter().any(|words| why.contains(words)))
+    }
+}
+
 impl fmt::Display for Unresolved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -85,6 +94,20 @@ mod tests {
         assert_eq!(found.iter().filter(|ip| ip.is_ipv4()).count(), 1);
         let why = resolve("nosuchhost.invalid", LIMIT).unwrap_err().to_string();
         assert!(why.starts_with("the name does not resolve"), "{why}");
+    }
+
+    #[test]
+    fn a_name_that_is_not_there_is_told_apart_from_nobody_who_knows() {
+        for (why, absent) in [
+            ("name or service not known", true),
+            ("no address associated with hostname", true),
+            ("name does not resolve", true),
+            ("temporary failure in name resolution", false),
+            ("try again", false),
+        ] {
+            assert_eq!(Unresolved::Not(why.into()).is_absent(), absent, "{why}");
+        }
+        assert!(!Unresolved::Late(LIMIT).is_absent());
     }
 
     #[test]

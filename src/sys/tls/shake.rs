@@ -2,7 +2,7 @@
 //! left of the one limit, also against a server that sends a byte at a time.
 
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use rustls::{ClientConnection, ProtocolVersion};
 
 use crate::sys::clock::{self, Deadline, Stopwatch};
 use crate::sys::names::{self, Unresolved};
+use crate::sys::timed::Timed;
 use crate::sys::tls::{Noted, Presented, StartTls, Trust, client, words};
 use crate::sys::why::why;
 
@@ -161,43 +162,4 @@ fn connect(ask: &Ask<'_>, deadline: Deadline) -> Result<TcpStream, Fault> {
         }
     }
     Err(last)
-}
-
-/// A connection whose every read and write ends by the same deadline.
-struct Timed {
-    stream: TcpStream,
-    deadline: Deadline,
-}
-
-impl Timed {
-    fn left(&self) -> io::Result<Option<Duration>> {
-        let left = self.deadline.left();
-        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(Some(left)) }
-    }
-}
-
-/// The system calls a passed limit of a socket `WouldBlock`.
-fn late(err: io::Error) -> io::Error {
-    match err.kind() {
-        io::ErrorKind::WouldBlock => io::ErrorKind::TimedOut.into(),
-        _ => err,
-    }
-}
-
-impl Read for Timed {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.stream.set_read_timeout(self.left()?)?;
-        self.stream.read(buffer).map_err(late)
-    }
-}
-
-impl Write for Timed {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.stream.set_write_timeout(self.left()?)?;
-        self.stream.write(buffer).map_err(late)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.stream.flush()
-    }
 }
