@@ -35,6 +35,16 @@ pub(crate) fn obstacle(
         Some((f, HandsOff::Masked)) => return off(format!("`{}` is masked", f.unit)),
         Some((f, HandsOff::Disabled)) => return off(format!("`{}` is disabled", f.unit)),
         Some((f, HandsOff::NotFound(words))) => return off(format!("`{}`: {words}", f.unit)),
+        Some((f, HandsOff::Paused)) => {
+            let (unit, word) = (&f.unit, f.manager.word());
+            return off(format!("`{unit}` is paused; to let it go on: `{word} unpause {unit}`"));
+        }
+        Some((f, HandsOff::RunBy(by))) => {
+            let unit = &f.unit;
+            return off(format!(
+                "`{unit}` is run by systemd's `{by}`: configure `unit = \"{by}\"`"
+            ));
+        }
         Some((_, HandsOff::JobQueued)) | None => {}
     }
     if let Err(why) = about.can_act {
@@ -75,6 +85,11 @@ fn moving(
         }
         UnitState::Stopping => {
             Some(busy(incident, policy, in_state, &format!("`{unit}` is stopping"), now))
+        }
+        // In a loop of starts it would only be one start more.
+        UnitState::Retrying if facts.manager.is_engine() => {
+            let doing = format!("{} is restarting `{unit}` itself", facts.manager.word());
+            Some(busy(incident, policy, None, &doing, now))
         }
         UnitState::Retrying => {
             let why = format!("the manager of `{unit}` is restarting it already");
@@ -120,6 +135,7 @@ mod tests {
     use crate::judge::settle::settle;
     use crate::judge::support::{attempt, cycles, facts, found, hands_off, now, secs};
     use crate::model::incident::Outcome;
+    use crate::model::unit::ManagerKind;
 
     /// What is planned `after` seconds of incident.
     fn planned(found: &Found, can_act: Result<(), &str>, policy: &Policy, after: u64) -> Action {
@@ -152,7 +168,23 @@ mod tests {
         let nowhere = Found::Nowhere("tried `web.service`".into());
         let missing = hands_off(HandsOff::NotFound("Unit web.service not found.".into()));
         let no_right = Err("cannot heal: no right");
+        let in_docker = |hands_off| match self::hands_off(hands_off) {
+            Found::Facts(facts) => Found::Facts(UnitFacts {
+                manager: ManagerKind::Docker,
+                unit: "web".into(),
+                ..facts
+            }),
+            other => other,
+        };
+        let paused = in_docker(HandsOff::Paused);
+        let run_by = in_docker(HandsOff::RunBy("web.service".into()));
         for (found, can_act, want) in [
+            (&paused, Ok(()), "`web` is paused; to let it go on: `docker unpause web`"),
+            (
+                &run_by,
+                Ok(()),
+                "`web` is run by systemd's `web.service`: configure `unit = \"web.service\"`",
+            ),
             (&nowhere, Ok(()), "no service manager here knows it: tried `web.service`"),
             (&hands_off(HandsOff::Masked), Ok(()), "`web.service` is masked"),
             (&hands_off(HandsOff::Disabled), Ok(()), "`web.service` is disabled"),
@@ -198,6 +230,23 @@ mod tests {
         ] {
             let got = planned(&found(state, in_state.map(secs)), Ok(()), &Policy::default(), after);
             assert_eq!(got, want, "{state:?} for {in_state:?} s, {after} s of incident");
+        }
+    }
+
+    #[test]
+    fn a_container_that_its_engine_restarts_is_never_touched_meanwhile() {
+        let looping = Found::Facts(UnitFacts {
+            manager: ManagerKind::Docker,
+            unit: "web".into(),
+            ..facts(UnitState::Retrying, Some(secs(1)))
+        });
+        let why = "docker is restarting `web` itself";
+        for (after, want) in [
+            (0, wait(90, why)),
+            (60, wait(30, why)),
+            (90, off(&format!("{why}, since 1m 30s already"))),
+        ] {
+            assert_eq!(planned(&looping, Ok(()), &Policy::default(), after), want, "{after}");
         }
     }
 

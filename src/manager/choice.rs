@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::hash::BuildHasher;
 
 use crate::manager::command::Commands;
+use crate::manager::engine::container_name;
+use crate::manager::launchd::service_target;
 use crate::manager::reach::Reach;
 use crate::manager::runner::Runner;
 use crate::manager::supervisord::program_name;
@@ -28,6 +30,18 @@ pub enum Choice {
         /// `web`, `group:web` or `group:*`.
         program: String,
     },
+    /// A service of launchd.
+    Launchd {
+        /// `system/LABEL`, `gui/UID/LABEL`, `user/UID/LABEL`, or its label alone.
+        service: String,
+    },
+    /// A container of Docker's or Podman's.
+    Container {
+        /// Which of them.
+        engine: ManagerKind,
+        /// Its name.
+        name: String,
+    },
     /// Plain commands.
     Commands(Commands),
 }
@@ -42,10 +56,12 @@ pub struct Settled {
 }
 
 impl Choice {
-    /// Takes a service's `unit`, `scope`, `supervisord`, `start`, `stop`, `restart`, `reload` from its table.
+    /// Takes a service's `unit`, `scope`, `supervisord`, `launchd`, `docker`, `podman`, `start`, `stop`, `restart`,
+    /// `reload` from its table.
     pub fn read(fields: &mut Fields<'_>) -> Self {
-        let kinds = [("unit", "unit"), ("supervisord", "supervisord")]
+        let kinds = ["unit", "supervisord", "launchd", "docker", "podman"]
             .into_iter()
+            .map(|key| (key, key))
             .chain(Commands::KEYS.map(|key| (key, "commands")));
         let given: Vec<_> = kinds.filter(|(key, _)| fields.has(key)).collect();
         if let [(first, kind), ..] = given[..]
@@ -69,13 +85,22 @@ impl Choice {
         let scope = fields.one_of("scope", &Scope::ALL);
         let program =
             fields.parsed("supervisord", "a program such as `web` or `group:web`", program_name);
+        let service =
+            fields.parsed("launchd", "a service such as `system/com.example.web`", service_target);
+        let mut container = |key, engine| {
+            let name = fields.parsed(key, "the name of a container", container_name)?;
+            Some(Self::Container { engine, name })
+        };
+        let docker = container("docker", ManagerKind::Docker);
+        let podman = container("podman", ManagerKind::Podman);
         let commands = Commands::read(fields);
-        match (unit, program, commands) {
-            (Some(unit), ..) => Self::Systemd { unit, scope },
-            (None, Some(program), _) => Self::Supervisord { program },
-            (None, None, Some(commands)) => Self::Commands(commands),
-            (None, None, None) => Self::Auto,
-        }
+        unit.map(|unit| Self::Systemd { unit, scope })
+            .or(program.map(|program| Self::Supervisord { program }))
+            .or(service.map(|service| Self::Launchd { service }))
+            .or(docker)
+            .or(podman)
+            .or(commands.map(Self::Commands))
+            .unwrap_or(Self::Auto)
     }
 }
 
@@ -96,6 +121,12 @@ pub fn candidates(choice: &Choice, service: &str, reach: &Reach) -> Vec<UnitName
     match choice {
         Choice::Systemd { unit, scope } => systemd(unit, *scope),
         Choice::Supervisord { program } => vec![supervisord(program.clone())],
+        Choice::Launchd { service } => {
+            vec![UnitName { manager: ManagerKind::Launchd, unit: service.clone() }]
+        }
+        Choice::Container { engine, name } => {
+            vec![UnitName { manager: *engine, unit: name.clone() }]
+        }
         Choice::Commands(_) => Vec::new(),
         Choice::Auto => {
             let unit = unit_name(service).map(|unit| systemd(&unit, None)).unwrap_or_default();
@@ -177,6 +208,7 @@ mod tests {
     #[test]
     fn each_manager_has_its_keys() {
         let unit = |scope| Choice::Systemd { unit: "web.service".into(), scope };
+        let container = |engine| Choice::Container { engine, name: "web".into() };
         let restart =
             Commands { restart: Some(vec!["svc".into(), "restart".into()]), ..Commands::default() };
         for (settings, want) in [
@@ -184,6 +216,12 @@ mod tests {
             (&[("unit", "web")], unit(None)),
             (&[("unit", "web.service"), ("scope", "user")], unit(Some(Scope::User))),
             (&[("supervisord", "site:web")], Choice::Supervisord { program: "site:web".into() }),
+            (
+                &[("launchd", "system/com.example.web")],
+                Choice::Launchd { service: "system/com.example.web".into() },
+            ),
+            (&[("docker", "web")], container(ManagerKind::Docker)),
+            (&[("podman", "web")], container(ManagerKind::Podman)),
             (&[("restart", "[svc restart")], Choice::Commands(restart)),
         ] {
             assert_eq!(read(settings), (want, vec![]), "{settings:?}");
@@ -195,6 +233,11 @@ mod tests {
         for (settings, want) in [
             (&[("unit", "a"), ("supervisord", "b")][..], "`unit` and `supervisord` are both given"),
             (&[("unit", "a"), ("restart", "[b")], "`unit` and `restart` are both given"),
+            (&[("unit", "a"), ("docker", "b")], "`unit` and `docker` are both given"),
+            (&[("docker", "a"), ("podman", "b")], "`docker` and `podman` are both given"),
+            (&[("podman", "a"), ("start", "[b")], "`podman` and `start` are both given"),
+            (&[("docker", "shop/web")], "`shop/web` is no container's name"),
+            (&[("launchd", "gui/com.example.web")], "is neither a label nor"),
             (&[("scope", "user")], "`scope` says whose `unit` it is"),
             (&[("unit", "a"), ("scope", "usr")], "did you mean `user`?"),
             (&[("unit", "a b")], "` ` cannot be in the name of a unit"),

@@ -5,6 +5,8 @@ mod acted;
 mod choice;
 mod claims;
 pub mod command;
+pub(crate) mod engine;
+pub(crate) mod launchd;
 mod reach;
 mod runner;
 pub mod supervisord;
@@ -22,13 +24,16 @@ pub use runner::Runner;
 use crate::model::unit::{Found, ManagerKind, UnitName};
 
 /// What the managers say about all of `wanted`: one query a manager, side by side, each bounded by `limit`.
-/// Every name of `wanted` is in the answer. A manager that is not on this host costs nothing.
+/// Every name of `wanted` is in the answer, and where its manager calls the unit by another one (`web` is `site:web`),
+/// that too. A manager that is not on this host costs nothing.
 pub fn show(wanted: &[UnitName], reach: &Reach, limit: Duration) -> HashMap<UnitName, Found> {
     let ask = |manager: ManagerKind, units: &[&str]| match manager {
         ManagerKind::Systemd | ManagerKind::SystemdUser => {
             systemd::show(manager, units, reach, limit)
         }
         ManagerKind::Supervisord => supervisord::show(units, reach, limit),
+        ManagerKind::Launchd => launchd::show(units, reach, limit),
+        ManagerKind::Docker | ManagerKind::Podman => engine::show(manager, units, reach, limit),
         ManagerKind::Command => units
             .iter()
             .map(|unit| ((*unit).to_owned(), Found::Nowhere("plain commands".into())))
@@ -57,13 +62,17 @@ pub fn show(wanted: &[UnitName], reach: &Reach, limit: Duration) -> HashMap<Unit
         let (_, answer) = answers.iter().find(|(manager, _)| *manager == name.manager)?;
         answer.get(&name.unit).cloned()
     };
-    wanted
-        .iter()
-        .map(|name| {
-            let silent = || Found::Unknown(format!("{} gave no answer", name.manager.word()));
-            (name.clone(), told(name).unwrap_or_else(silent))
-        })
-        .collect()
+    let mut shown = HashMap::new();
+    for name in wanted {
+        let silent = || Found::Unknown(format!("{} gave no answer", name.manager.word()));
+        let found = told(name).unwrap_or_else(silent);
+        if let Found::Facts(facts) = &found {
+            let called = UnitName { manager: facts.manager, unit: facts.unit.clone() };
+            shown.entry(called).or_insert_with(|| found.clone());
+        }
+        shown.insert(name.clone(), found);
+    }
+    shown
 }
 
 #[cfg(test)]
@@ -78,9 +87,12 @@ mod tests {
             name(ManagerKind::Systemd, "a.service"),
             name(ManagerKind::SystemdUser, "a.service"),
             name(ManagerKind::Supervisord, "a"),
+            name(ManagerKind::Launchd, "a"),
+            name(ManagerKind::Docker, "a"),
+            name(ManagerKind::Podman, "a"),
         ];
         let shown = show(&wanted, &Reach::nothing(), Duration::ZERO);
-        assert_eq!(shown.len(), 3);
+        assert_eq!(shown.len(), 6);
         assert!(wanted.iter().all(|name| matches!(shown[name], Found::Nowhere(_))), "{shown:?}");
     }
 }

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use crate::manager::supervisord::server::{self, Server};
+use crate::sys::engine::Engine;
 use crate::sys::host;
 use crate::sys::process::user_name;
 
@@ -12,6 +13,8 @@ use crate::sys::process::user_name;
 pub struct Reach {
     /// The effective user is root.
     pub root: bool,
+    /// The effective user's number.
+    pub uid: u32,
     /// The user's name, for messages; the number where the host's own list has no name.
     pub user: String,
     /// The host was booted with systemd (`sd_booted(3)`: `/run/systemd/system` is a directory).
@@ -24,6 +27,10 @@ pub struct Reach {
     pub session_bus: Option<String>,
     /// supervisord's address, if there is one.
     pub supervisord: Option<Server>,
+    /// The host is a Mac, where launchd runs what runs.
+    pub launchd: bool,
+    /// The ways to the container engines; nothing says that one of them answers.
+    pub engines: Vec<Engine>,
 }
 
 impl Reach {
@@ -37,6 +44,7 @@ impl Reach {
         );
         Self {
             root: uid == 0,
+            uid,
             user: user_name(uid),
             systemd: host::booted_with_systemd(),
             user_systemd: runtime_dir
@@ -45,6 +53,8 @@ impl Reach {
             runtime_dir,
             session_bus: variable("DBUS_SESSION_BUS_ADDRESS"),
             supervisord: supervisord.or_else(|| server::search(uid)),
+            launchd: cfg!(target_os = "macos"),
+            engines: Engine::all(),
         }
     }
 
@@ -52,12 +62,15 @@ impl Reach {
     pub fn nothing() -> Self {
         Self {
             root: false,
+            uid: 65534,
             user: "nobody".into(),
             systemd: false,
             user_systemd: false,
             runtime_dir: None,
             session_bus: None,
             supervisord: None,
+            launchd: false,
+            engines: Vec::new(),
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::manager::acted::Acted;
 use crate::manager::claims::Claims;
 use crate::manager::command::Commands;
 use crate::manager::reach::Reach;
-use crate::manager::{show, supervisord, systemd};
+use crate::manager::{engine, launchd, show, supervisord, systemd};
 use crate::model::unit::{Found, ManagerKind, UnitFacts, UnitName};
 
 /// A unit with its manager, or a service with its commands.
@@ -40,6 +40,10 @@ impl Runner {
             ManagerKind::Supervisord => {
                 supervisord::typed(&["restart", &self.unit], reach.supervisord.as_ref())
             }
+            ManagerKind::Launchd => launchd::typed(&["kickstart", "-k", &self.unit]),
+            ManagerKind::Docker | ManagerKind::Podman => {
+                engine::typed(self.kind, &["restart"], &self.unit)
+            }
             ManagerKind::Command => {
                 self.commands.as_ref().map_or_else(String::new, Commands::typed)
             }
@@ -62,19 +66,27 @@ impl Runner {
                 systemd::act::restart(self.kind, &self.unit, facts, reach, limit)
             }
             (ManagerKind::Supervisord, _) => supervisord::act::restart(&self.unit, reach, limit),
+            (ManagerKind::Launchd, _) => launchd::act::restart(&self.unit, reach, limit),
+            (ManagerKind::Docker | ManagerKind::Podman, _) => {
+                engine::act::restart(self.kind, &self.unit, reach, limit)
+            }
             (ManagerKind::Command, Some(commands)) => commands.restart(limit),
             (ManagerKind::Command, None) => Acted::refused("no command is configured"),
         }
     }
 
-    /// By what its processes can be known. Nothing where its manager does not answer, and with plain commands.
+    /// By what its processes can be known. Nothing where its manager does not answer, with launchd
+    /// and with plain commands.
     pub fn claims(&self, reach: &Reach, limit: Duration) -> Claims {
         match self.kind {
             ManagerKind::Systemd | ManagerKind::SystemdUser => {
                 systemd::claims::claims(self.kind, &self.unit, reach, limit)
             }
             ManagerKind::Supervisord => supervisord::claims::claims(&self.unit, reach, limit),
-            ManagerKind::Command => Claims::default(),
+            ManagerKind::Docker | ManagerKind::Podman => {
+                engine::claims::claims(self.kind, &self.unit, reach, limit)
+            }
+            ManagerKind::Launchd | ManagerKind::Command => Claims::default(),
         }
     }
 
@@ -92,6 +104,10 @@ impl Runner {
                 systemd::act::log_tail(self.kind, &self.unit, facts, lines, limit)
             }
             ManagerKind::Supervisord => supervisord::act::log_tail(&self.unit, lines, reach, limit),
+            ManagerKind::Launchd => launchd::act::log_tail(&self.unit, lines, reach, limit),
+            ManagerKind::Docker | ManagerKind::Podman => {
+                engine::act::log_tail(self.kind, &self.unit, lines, reach, limit)
+            }
             ManagerKind::Command => Vec::new(),
         }
     }
@@ -120,6 +136,14 @@ impl Runner {
                 hints.push(self.restart_command(reach));
                 hints
             }
+            ManagerKind::Launchd => {
+                vec![launchd::typed(&["print", unit]), self.restart_command(reach)]
+            }
+            ManagerKind::Docker | ManagerKind::Podman => vec![
+                engine::typed(self.kind, &["inspect"], unit),
+                engine::typed(self.kind, &["logs", "--tail", "100"], unit),
+                self.restart_command(reach),
+            ],
             ManagerKind::Command => vec![self.restart_command(reach)],
         }
     }
@@ -155,6 +179,17 @@ mod tests {
                 "supervisorctl tail site:web stderr",
                 "supervisorctl restart site:web"
             ]
+        );
+        assert_eq!(
+            hints(ManagerKind::Launchd, "gui/501/com.example.web"),
+            [
+                "launchctl print gui/501/com.example.web",
+                "launchctl kickstart -k gui/501/com.example.web"
+            ]
+        );
+        assert_eq!(
+            hints(ManagerKind::Podman, "web"),
+            ["podman inspect web", "podman logs --tail 100 web", "podman restart web"]
         );
         let restart = Some(vec!["/opt/it".to_owned(), "restart".to_owned()]);
         let commands = Runner::commands("web", Commands { restart, ..Commands::default() });

@@ -13,6 +13,12 @@ pub enum ManagerKind {
     SystemdUser,
     /// supervisord.
     Supervisord,
+    /// launchd of macOS.
+    Launchd,
+    /// Docker.
+    Docker,
+    /// Podman.
+    Podman,
     /// Plain start, stop and restart commands from the config.
     Command,
 }
@@ -24,8 +30,25 @@ impl ManagerKind {
             Self::Systemd => "systemd",
             Self::SystemdUser => "systemd-user",
             Self::Supervisord => "supervisord",
+            Self::Launchd => "launchd",
+            Self::Docker => "docker",
+            Self::Podman => "podman",
             Self::Command => "command",
         }
+    }
+
+    /// What it calls what it runs.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Docker | Self::Podman => "container",
+            Self::Launchd => "service",
+            Self::Systemd | Self::SystemdUser | Self::Supervisord | Self::Command => "unit",
+        }
+    }
+
+    /// A container engine.
+    pub fn is_engine(self) -> bool {
+        matches!(self, Self::Docker | Self::Podman)
     }
 }
 
@@ -34,7 +57,8 @@ impl ManagerKind {
 pub struct UnitName {
     /// Whom to ask.
     pub manager: ManagerKind,
-    /// Its name there: `nginx.service`, supervisord's `web` or `group:web`.
+    /// Its name there: `nginx.service`, supervisord's `web` or `group:web`, launchd's `system/com.example.web`, a
+    /// container's name.
     pub unit: String,
 }
 
@@ -42,19 +66,23 @@ pub struct UnitName {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum UnitState {
-    /// Runs: systemd `active (running)` and its like, supervisord `RUNNING`.
+    /// Runs: systemd `active (running)` and its like, supervisord `RUNNING`, a container that runs and is not unwell.
     Running,
-    /// Ended as it should: a oneshot with `RemainAfterExit`, systemd `active (exited)`.
+    /// Ended as it should: a oneshot with `RemainAfterExit`, systemd `active (exited)`; a job of launchd's that runs
+    /// at its times.
     Done,
-    /// On its way up: `activating`, `reloading`, supervisord `STARTING`. Never restarted.
+    /// On its way up: `activating`, `reloading`, supervisord `STARTING`, a container whose check has not
+    /// spoken yet. Never restarted.
     Starting,
-    /// The manager itself is trying again: systemd `auto-restart`, supervisord `BACKOFF`. Not up.
+    /// The manager itself is trying again: systemd `auto-restart`, supervisord `BACKOFF`, a container that
+    /// is `restarting`. Not up.
     Retrying,
     /// On its way down: `deactivating`, `STOPPING`. Never restarted.
     Stopping,
     /// Not running and nobody says that it failed: stopped by somebody, never started, or ended with success.
     Stopped,
-    /// Ended badly: systemd `failed`, supervisord `FATAL`, or `EXITED` unexpectedly.
+    /// Ended badly: systemd `failed`, supervisord `FATAL`, or `EXITED` unexpectedly. Of a container also: it runs, and
+    /// its own check says `unhealthy`.
     Failed,
 }
 
@@ -80,6 +108,10 @@ pub enum HandsOff {
     NotFound(String),
     /// A start or stop job is queued for it already.
     JobQueued,
+    /// Frozen by somebody, and to be let go on by hand: a paused container.
+    Paused,
+    /// Another manager runs it, whose unit this is: a restart behind its back would confuse the two.
+    RunBy(String),
 }
 
 /// What a manager said about one unit.
@@ -97,8 +129,8 @@ pub struct UnitFacts {
     pub hands_off: Option<HandsOff>,
     /// Main process, when it has one.
     pub main_pid: Option<u32>,
-    /// Names this very run of it: systemd's `InvocationID`, else `pid:start time`. Another one after a
-    /// restart proves a new instance.
+    /// Names this very run of it: systemd's `InvocationID`, a container's id and when it was started, else
+    /// `pid:start time`. Another one after a restart proves a new instance.
     pub instance: Option<String>,
     /// systemd's `Result` when it is not `success`: `exit-code`, `signal`, `start-limit-hit`, `oom-kill` …
     pub result: Option<String>,
@@ -121,4 +153,22 @@ pub enum Found {
     Nowhere(String),
     /// The manager could not be asked, and why. Never a ground for healing.
     Unknown(String),
+}
+
+/// `SIGKILL` for 9; only the numbers that are the same on every system, else empty.
+pub fn signal_name(signal: i32) -> &'static str {
+    match signal {
+        1 => "SIGHUP",
+        2 => "SIGINT",
+        3 => "SIGQUIT",
+        4 => "SIGILL",
+        6 => "SIGABRT",
+        8 => "SIGFPE",
+        9 => "SIGKILL",
+        11 => "SIGSEGV",
+        13 => "SIGPIPE",
+        14 => "SIGALRM",
+        15 => "SIGTERM",
+        _ => "",
+    }
 }

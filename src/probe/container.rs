@@ -9,10 +9,9 @@ use jiff::Timestamp;
 use crate::model::fields::Fields;
 use crate::model::text::{human_duration, nearest, one_line};
 use crate::probe::restarts::{Restarts, times};
-use crate::probe::unit::signal_name;
 use crate::probe::{Answer, At};
 use crate::sys::clock::{self, Deadline};
-use crate::sys::engine::{self, Brand, Engine, Health, Trouble};
+use crate::sys::engine::{self, Brand, Engine, Trouble};
 
 /// Which container.
 #[derive(Debug, Clone)]
@@ -127,7 +126,7 @@ fn judge(found: &engine::Container, brand: Brand, grace: Duration, now: Timestam
             "healthy" => Answer::up(format!("running in {brand}, healthy")),
             "starting" => starting(found, &is, grace.max(found.first_word()), now).hinting(logs),
             "unhealthy" => {
-                Answer::down(format!("{is} is unhealthy{}", complaint(health))).hinting(logs)
+                Answer::down(format!("{is} is unhealthy{}", health.complaint())).hinting(logs)
             }
             other => Answer::unknown(format!(
                 "{is} has a health that is not known: `{}`",
@@ -174,24 +173,12 @@ fn starting(found: &engine::Container, is: &str, grace: Duration, now: Timestamp
     }
 }
 
-/// ` for 3 checks: no answer`.
-fn complaint(health: &Health) -> String {
-    let streak = match health.failing_streak {
-        0 => String::new(),
-        1 => " for 1 check".to_owned(),
-        count => format!(" for {count} checks"),
-    };
-    let Some(last) = health.last() else { return streak };
-    match last.output.lines().rev().find(|line| !line.trim().is_empty()) {
-        Some(line) => format!("{streak}: {}", one_line(line.trim(), 200)),
-        None => format!("{streak}: its check says nothing, exit status {}", last.exit_code),
-    }
-}
-
-/// Engines tell a signal as shells do, 128 more than its number.
 fn ended(state: &engine::State) -> String {
     let code = state.exit_code;
-    let signal = signal_name(code.saturating_sub(128));
+    let signal = match state.signal() {
+        "" => String::new(),
+        name => format!(" ({name})"),
+    };
     let memory = if state.oom_killed { ", killed because memory ran out" } else { "" };
     format!("exit status {code}{signal}{memory}")
 }

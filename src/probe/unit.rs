@@ -1,4 +1,4 @@
-//! `systemd:nginx`, `supervisord:web`: a unit is active, and was not restarted too often since the last look. A
+//! `systemd:nginx`, `supervisord:web`, `docker:web`: a unit is active, and was not restarted too often since the last look. A
 //! pure judge of what its manager said beforehand; cannot ask a manager, still less act on one.
 
 use std::time::Duration;
@@ -6,7 +6,9 @@ use std::time::Duration;
 use crate::model::fields::Fields;
 use crate::model::text::{human_duration, one_line};
 use crate::model::trail::Before;
-use crate::model::unit::{Exit, Found, HandsOff, ManagerKind, UnitFacts, UnitName, UnitState};
+use crate::model::unit::{
+    Exit, Found, HandsOff, ManagerKind, UnitFacts, UnitName, UnitState, signal_name,
+};
 use crate::probe::restarts::Restarts;
 use crate::probe::{Answer, At};
 
@@ -26,8 +28,10 @@ impl Unit {
         fields: &mut Fields<'_>,
     ) -> Option<Self> {
         let target = target.trim();
-        if target.is_empty() || target.contains(|c: char| c.is_whitespace() || c == '/') {
-            let message = format!("`{target}` is not a unit's name");
+        let slash = manager != ManagerKind::Launchd;
+        let odd = |c: char| c.is_whitespace() || c == '/' && slash;
+        if target.is_empty() || target.contains(odd) || !slash && target.starts_with('-') {
+            let message = format!("`{target}` is not a {}'s name", manager.noun());
             let hint = format!("write `{}:nginx`", manager.word());
             fields.problem("target", message, Some(hint));
             return None;
@@ -95,7 +99,8 @@ fn judge(facts: &UnitFacts, grace: Duration) -> Answer {
     let words = one_line(&facts.words, 200);
     let said = format!("`{unit}` is {words}");
     if let Some(HandsOff::NotFound(why)) = &facts.hands_off {
-        return Answer::down(format!("there is no unit `{unit}`: {}", one_line(why, 200)));
+        let noun = facts.manager.noun();
+        return Answer::down(format!("there is no {noun} `{unit}`: {}", one_line(why, 200)));
     }
     let answer = match facts.state {
         UnitState::Running | UnitState::Done => Answer::up(""),
@@ -131,12 +136,14 @@ fn starting(facts: &UnitFacts, unit: &str, grace: Duration) -> Answer {
     }
 }
 
-fn left_alone(hands_off: &HandsOff) -> &'static str {
+fn left_alone(hands_off: &HandsOff) -> String {
     match hands_off {
-        HandsOff::Masked => "it is masked",
-        HandsOff::Disabled => "it is disabled",
-        HandsOff::NotFound(_) => "it is not found",
-        HandsOff::JobQueued => "a job for it is queued",
+        HandsOff::Masked => "it is masked".into(),
+        HandsOff::Disabled => "it is disabled".into(),
+        HandsOff::NotFound(_) => "it is not found".into(),
+        HandsOff::JobQueued => "a job for it is queued".into(),
+        HandsOff::Paused => "it is left so".into(),
+        HandsOff::RunBy(by) => format!("it is run by systemd's `{by}`"),
     }
 }
 
@@ -145,7 +152,7 @@ fn left_alone(hands_off: &HandsOff) -> &'static str {
 fn cause(facts: &UnitFacts) -> Option<String> {
     let exit = facts.exit.map(|exit| match exit {
         Exit::Code(code) => format!("exit status {code}"),
-        Exit::Signal(signal) => format!("killed by signal {signal}{}", signal_name(signal)),
+        Exit::Signal(signal) => format!("killed by signal {signal}{}", signal_in_brackets(signal)),
     });
     let cause = match facts.result.as_deref() {
         None | Some("success" | "exit-code" | "signal") => {
@@ -167,21 +174,11 @@ fn cause(facts: &UnitFacts) -> Option<String> {
     })
 }
 
-/// ` (SIGKILL)`; only the numbers that are the same on every system.
-pub(super) fn signal_name(signal: i32) -> &'static str {
-    match signal {
-        1 => " (SIGHUP)",
-        2 => " (SIGINT)",
-        3 => " (SIGQUIT)",
-        4 => " (SIGILL)",
-        6 => " (SIGABRT)",
-        8 => " (SIGFPE)",
-        9 => " (SIGKILL)",
-        11 => " (SIGSEGV)",
-        13 => " (SIGPIPE)",
-        14 => " (SIGALRM)",
-        15 => " (SIGTERM)",
-        _ => "",
+/// ` (SIGKILL)`, or nothing.
+pub(super) fn signal_in_brackets(signal: i32) -> String {
+    match signal_name(signal) {
+        "" => String::new(),
+        name => format!(" ({name})"),
     }
 }
 

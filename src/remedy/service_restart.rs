@@ -48,8 +48,9 @@ fn objection(facts: &UnitFacts) -> Option<String> {
     let unit = &facts.unit;
     let systemctl = match facts.manager {
         ManagerKind::SystemdUser => "systemctl --user",
-        ManagerKind::Systemd | ManagerKind::Supervisord | ManagerKind::Command => "systemctl",
+        _ => "systemctl",
     };
+    let word = facts.manager.word();
     let since = facts.in_state_ms.map_or_else(String::new, |millis| {
         format!(" since {}", human_duration(Duration::from_millis(millis)))
     });
@@ -57,10 +58,22 @@ fn objection(facts: &UnitFacts) -> Option<String> {
         (Some(HandsOff::Masked), _) => {
             Some(format!("{unit} is masked; to allow it: `{systemctl} unmask {unit}`"))
         }
+        (Some(HandsOff::Disabled), _) if facts.manager == ManagerKind::Launchd => {
+            Some(format!("{unit} is disabled; to allow it: `launchctl enable {unit}`"))
+        }
         (Some(HandsOff::Disabled), _) => {
             Some(format!("{unit} is disabled; to allow it: `{systemctl} enable {unit}`"))
         }
         (Some(HandsOff::NotFound(why)), _) => Some(format!("{unit} cannot be loaded: {why}")),
+        (Some(HandsOff::Paused), _) => {
+            Some(format!("{unit} is paused; to let it go on: `{word} unpause {unit}`"))
+        }
+        (Some(HandsOff::RunBy(by)), _) => {
+            Some(format!("{unit} is run by systemd's {by}: configure `unit = \"{by}\"`"))
+        }
+        (None, UnitState::Retrying) if facts.manager.is_engine() => {
+            Some(format!("{word} is restarting {unit} itself: {}", facts.words))
+        }
         (_, UnitState::Starting | UnitState::Stopping) => {
             Some(format!("{unit} is on its way{since}: {}", facts.words))
         }
@@ -106,6 +119,12 @@ mod tests {
             (UnitState::Failed, Some(HandsOff::Masked), "`systemctl --user unmask web.service`"),
             (UnitState::Failed, Some(HandsOff::Disabled), "`systemctl --user enable web.service`"),
             (UnitState::Stopped, Some(lost), "cannot be loaded: Unit web.service not found"),
+            (UnitState::Stopped, Some(HandsOff::Paused), "unpause web.service`"),
+            (
+                UnitState::Failed,
+                Some(HandsOff::RunBy("box.service".into())),
+                "is run by systemd's box.service",
+            ),
             (UnitState::Starting, None, "is on its way since 1m 5s"),
             (UnitState::Starting, Some(HandsOff::JobQueued), "is on its way"),
             (UnitState::Stopping, None, "is on its way"),
@@ -114,6 +133,14 @@ mod tests {
             let why = objection(&facts(state, hands_off.clone()));
             assert!(why.as_ref().is_some_and(|why| why.contains(want)), "{hands_off:?}: {why:?}");
         }
+    }
+
+    #[test]
+    fn a_container_that_its_engine_restarts_is_left_to_it() {
+        let facts = |manager| UnitFacts { manager, ..facts(UnitState::Retrying, None) };
+        assert_eq!(objection(&facts(ManagerKind::Supervisord)), None);
+        let why = objection(&facts(ManagerKind::Podman)).unwrap();
+        assert_eq!(why, "podman is restarting web.service itself: words");
     }
 
     #[test]

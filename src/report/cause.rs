@@ -12,6 +12,9 @@ pub fn cause(facts: &UnitFacts, log: &[String]) -> Option<String> {
         UnitState::Running | UnitState::Starting | UnitState::Stopping => return None,
         UnitState::Done | UnitState::Retrying | UnitState::Stopped | UnitState::Failed => {}
     }
+    if let Some(said) = of_engine(facts) {
+        return Some(said);
+    }
     let exit = facts.exit.filter(|exit| *exit != Exit::Code(0)).map(|exit| ended(exit, facts));
     // The `Result` words are those of systemd's `systemd.service(5)`, "$SERVICE_RESULT".
     match facts.result.as_deref() {
@@ -46,6 +49,18 @@ pub fn cause(facts: &UnitFacts, log: &[String]) -> Option<String> {
     }
 }
 
+/// What an engine's own words prove of a container: its check, or why it could not be started.
+fn of_engine(facts: &UnitFacts) -> Option<String> {
+    if !facts.manager.is_engine() || facts.state != UnitState::Failed {
+        return None;
+    }
+    let unwell = facts.words.strip_prefix("running, ");
+    let unstarted = facts.words.split_once(", never started: ");
+    unwell.map(|how| format!("its own check (HEALTHCHECK) says that it is {how}")).or_else(|| {
+        unstarted.map(|(_, why)| format!("{} could not start it: {why}", facts.manager.word()))
+    })
+}
+
 /// How a process ended, in words: `exit status 1`, `killed by signal 9 (SIGKILL)`.
 pub fn ended(exit: Exit, facts: &UnitFacts) -> String {
     match exit {
@@ -57,6 +72,11 @@ pub fn ended(exit: Exit, facts: &UnitFacts) -> String {
             Some(what) if by_systemd(facts) => {
                 format!("exit status {code}: systemd could not {what}")
             }
+            // Engines tell a signal as shells do.
+            _ if facts.manager.is_engine() && code > 128 => match signal_name(code - 128) {
+                Some(name) => format!("exit status {code} ({name})"),
+                None => format!("exit status {code}"),
+            },
             _ => format!("exit status {code}"),
         },
     }
@@ -118,8 +138,9 @@ fn in_use(log: &[String]) -> Option<String> {
     Some(format!("its address is taken: its log says `{}`", one_line(line.trim(), 160)))
 }
 
-/// Stopped without a failure. That somebody stopped it is proven by supervisord's own word, or by systemd's
-/// line about the stop job in the unit's log, which a process that ends by itself does not cause.
+/// Stopped without a failure. That somebody stopped it is proven by supervisord's own word, by Docker's not restarting
+/// what it restarts else, or by systemd's line about the stop job in the unit's log, which a process that ends by itself
+/// does not cause.
 fn stopped(facts: &UnitFacts, log: &[String]) -> Option<String> {
     let by_somebody = match facts.manager {
         // The last job counts: an earlier stop says nothing about this one.
@@ -129,7 +150,8 @@ fn stopped(facts: &UnitFacts, log: &[String]) -> Option<String> {
         ManagerKind::Supervisord => {
             facts.words.starts_with("STOPPED") && !facts.words.contains("Not started")
         }
-        ManagerKind::Command => false,
+        ManagerKind::Docker | ManagerKind::Podman => facts.words.ends_with(", stopped by somebody"),
+        ManagerKind::Launchd | ManagerKind::Command => false,
     };
     if by_somebody {
         return Some("stopped by somebody (clean stop)".into());
@@ -324,6 +346,54 @@ mod tests {
                 manager: ManagerKind::Supervisord,
                 words: words.into(),
                 ..facts(UnitState::Stopped, None, exit)
+            };
+            assert_eq!(cause(&facts, &[]).as_deref(), want, "{words}");
+        }
+    }
+
+    #[test]
+    fn of_a_container_the_engines_own_words_are_proof() {
+        use UnitState::{Failed, Stopped};
+        for (state, words, result, exit, want) in [
+            (
+                Failed,
+                "running, unhealthy for 3 checks: no answer",
+                None,
+                None,
+                Some(
+                    "its own check (HEALTHCHECK) says that it is unhealthy for 3 checks: no answer",
+                ),
+            ),
+            (
+                Failed,
+                "created, never started: no such program",
+                None,
+                None,
+                Some("docker could not start it: no such program"),
+            ),
+            (Failed, "exited (SIGKILL)", None, Some(137), Some("exit status 137 (SIGKILL)")),
+            (Failed, "exited", None, Some(200), Some("exit status 200")),
+            (
+                Failed,
+                "exited (SIGKILL)",
+                Some("oom-kill"),
+                Some(137),
+                Some("killed by the kernel because memory ran out (`oom-kill`)"),
+            ),
+            (
+                Stopped,
+                "exited (SIGTERM), stopped by somebody",
+                None,
+                Some(143),
+                Some("stopped by somebody (clean stop)"),
+            ),
+            (Stopped, "exited", None, Some(0), Some("it ended without an error (exit status 0)")),
+            (Stopped, "created, never started", None, None, None),
+        ] {
+            let facts = UnitFacts {
+                manager: ManagerKind::Docker,
+                words: words.into(),
+                ..facts(state, result, exit.map(Exit::Code))
             };
             assert_eq!(cause(&facts, &[]).as_deref(), want, "{words}");
         }

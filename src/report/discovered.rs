@@ -94,9 +94,7 @@ fn service(found: &Finding) -> String {
             text.push_str(&format!("supervisord = {}\n", quoted(program)));
         }
         Runner::Container { engine, name } => {
-            let line = [engine.as_str(), "restart", name];
-            text.push_str(&list("restart", &line.map(str::to_owned)));
-            checks.push(format!("container:{name}"));
+            text.push_str(&format!("{engine} = {}\n", quoted(name)));
         }
     }
     if let Some(port) = found.ports.first() {

@@ -32,6 +32,12 @@ pub(super) fn steps(story: &Story) -> Vec<Step> {
         Some(HandsOff::Disabled) => Some("enable"),
         _ => None,
     });
+    let hands_off = story.evidence.unit.as_ref().and_then(|unit| unit.hands_off.as_ref());
+    let paused = hands_off == Some(&HandsOff::Paused);
+    let run_by = match hands_off {
+        Some(HandsOff::RunBy(unit)) => Some(unit.as_str()),
+        _ => None,
+    };
     let limited = story.evidence.unit.as_ref().is_some_and(|unit| unit.start_limited);
     if let (Some(manager), Some(unit)) = (story.manager, story.unit.as_deref()) {
         match manager {
@@ -62,6 +68,24 @@ pub(super) fn steps(story: &Story) -> Vec<Step> {
                 };
                 step("Check logs", &["tail", unit, "stderr"]);
                 step("See its state", &["status", unit]);
+            }
+            ManagerKind::Launchd => {
+                // Where it logs is in what launchd prints, too.
+                step("See its state, and where it logs", &["launchctl", "print", unit]);
+                if held.is_some() {
+                    step("If it is to run, allow it", &["launchctl", "enable", unit]);
+                }
+            }
+            ManagerKind::Docker | ManagerKind::Podman => {
+                let engine = manager.word();
+                step("Check logs", &[engine, "logs", "--tail", "100", unit]);
+                step("See its state", &[engine, "inspect", unit]);
+                if paused {
+                    step("If it is to run, let it go on", &[engine, "unpause", unit]);
+                }
+                if let Some(by) = run_by {
+                    step("See the unit that runs it", &["systemctl", "status", by]);
+                }
             }
             // Its commands are the user's own; where it logs is not known.
             ManagerKind::Command => {}

@@ -1,11 +1,13 @@
 //! A client of the container engines of this host, Docker and Podman, which speak the same API
 //! (docs.docker.com/reference/api/engine, docs.podman.io/en/latest/_static/api.html, "compat"): by their unix socket, or by
-//! their command where there is none. Only asks; every answer is bounded in time and size, and a container is only the one
-//! that was named, never one whose id happens to begin like the name.
+//! their command where there is none. Every answer is bounded in time and size, and a container is only the one that was
+//! named, never one whose id happens to begin like the name. The one thing that it changes is a restart, in `act`.
 
+mod act;
 mod answer;
 mod cli;
 mod find;
+mod logs;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -14,9 +16,11 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use crate::model::text::one_line;
-use crate::sys::http::{self, Request};
+use crate::sys::clock::Deadline;
+use crate::sys::http::{self, Request, Response};
 use crate::sys::tls::Trust;
 
+pub use act::Restarted;
 pub use answer::{Container, Health, Listed, Published, Ran, State};
 
 /// An answer longer than this is cut, and then no JSON: some thousand containers.
@@ -99,9 +103,39 @@ impl Engine {
             Some(_) => self.get(&format!("containers/{name}/json"), limit)?,
             None => cli::inspect(self.brand, &[name], limit)?.pop().ok_or(Trouble::Missing)?,
         };
-        // Both engines take the beginning of an id for a name when there is no such name: `db` is hexadecimal.
-        let by_id = name.len() >= 12 && found.id.starts_with(name);
-        if by_id || found.name() == name { Ok(found) } else { Err(Trouble::Missing) }
+        if found.is_called(name) { Ok(found) } else { Err(Trouble::Missing) }
+    }
+
+    /// As [`Self::inspect`], of each of `names`, in their order: by its command they are asked about together, and an
+    /// engine that is silent once is not asked again.
+    pub fn inspect_all(&self, names: &[&str], limit: Duration) -> Vec<Result<Container, Trouble>> {
+        let deadline = Deadline::after(limit);
+        if self.socket.is_none() {
+            let asked: Vec<&str> = names.iter().copied().filter(|name| is_name(name)).collect();
+            let found = if asked.is_empty() {
+                Ok(Vec::new())
+            } else {
+                cli::inspect(self.brand, &asked, limit)
+            };
+            let one = |name: &&str| match &found {
+                Ok(found) => {
+                    let found = found.iter().find(|container| container.is_called(name));
+                    found.cloned().ok_or(Trouble::Missing)
+                }
+                Err(trouble) => Err(trouble.clone()),
+            };
+            return names.iter().map(one).collect();
+        }
+        let mut silent = None;
+        let mut one = |name: &&str| {
+            if let Some(trouble) = &silent {
+                return Err(Trouble::clone(trouble));
+            }
+            let found = self.inspect(name, deadline.left());
+            silent = found.as_ref().err().filter(|trouble| **trouble != Trouble::Missing).cloned();
+            found
+        };
+        names.iter().map(&mut one).collect()
     }
 
     /// All containers, also those that do not run. It comes back by `limit`.
@@ -116,33 +150,56 @@ impl Engine {
     }
 
     fn get<T: DeserializeOwned>(&self, path: &str, limit: Duration) -> Result<T, Trouble> {
-        let request = Request {
-            method: "GET".into(),
+        let answer = self.ask("GET", path, LARGEST, limit).map_err(|err| self.trouble(err))?;
+        match answer.status {
+            200 => serde_json::from_slice(&answer.body)
+                .map_err(|err| self.silent(&answer::not_understood(&err))),
+            _ => Err(self.refused(&answer)),
+        }
+    }
+
+    /// One request at its socket.
+    fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        most: usize,
+        limit: Duration,
+    ) -> Result<Response, http::Trouble> {
+        http::send(&Request {
+            method: method.into(),
             url: format!("http://localhost/{path}"),
             headers: vec![],
             body: vec![],
             limit,
             redirects: 0,
-            most: LARGEST,
+            most,
             unix: self.socket.clone(),
             trust: Trust::default(),
-        };
-        let silent = |why: String| Trouble::Silent(format!("{self}: {why}"));
-        let answer = http::send(&request).map_err(|trouble| match trouble {
+        })
+    }
+
+    fn trouble(&self, trouble: http::Trouble) -> Trouble {
+        match trouble {
             http::Trouble::Connect(why) if why.contains("permission denied") => {
                 Trouble::NoRight(format!("{self}: {why}"))
             }
-            other => silent(other.to_string()),
-        })?;
-        match answer.status {
-            200 => serde_json::from_slice(&answer.body)
-                .map_err(|err| silent(answer::not_understood(&err))),
-            status => Err(match answer::refused(&answer.body) {
-                Some(words) if answer::is_missing(&words) => Trouble::Missing,
-                Some(words) => silent(format!("HTTP {status}: {}", one_line(&words, 200))),
-                None => silent(format!("it answers with HTTP {status}")),
-            }),
+            other => self.silent(&other.to_string()),
         }
+    }
+
+    /// An answer that is none of those that were asked for.
+    fn refused(&self, answer: &Response) -> Trouble {
+        let status = answer.status;
+        match answer::refused(&answer.body) {
+            Some(words) if answer::is_missing(&words) => Trouble::Missing,
+            Some(words) => self.silent(&format!("HTTP {status}: {}", one_line(&words, 200))),
+            None => self.silent(&format!("it answers with HTTP {status}")),
+        }
+    }
+
+    fn silent(&self, why: &str) -> Trouble {
+        Trouble::Silent(format!("{self}: {why}"))
     }
 }
 

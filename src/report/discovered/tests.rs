@@ -85,8 +85,8 @@ fn a_container_is_restarted_by_its_engine() {
     let mut found = finding("books", "", Some(("0.0.0.0:8081", "tcp:127.0.0.1:8081")));
     found.runner = Runner::Container { engine: "podman".into(), name: "books".into() };
     let text = service(&found);
-    assert!(text.contains("restart = [\"podman\", \"restart\", \"books\"]\n"), "{text}");
-    assert!(text.contains("checks = [\"container:books\", \"tcp:127.0.0.1:8081\"]\n"), "{text}");
+    assert!(text.contains("name = \"books\"\npodman = \"books\"\nport = 8081\n"), "{text}");
+    assert!(text.contains("checks = [\"tcp:127.0.0.1:8081\"]\n"), "{text}");
 }
 
 #[test]

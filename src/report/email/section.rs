@@ -263,6 +263,8 @@ pub(super) fn why_not(story: &Story) -> String {
         Some(HandsOff::Disabled) => "its unit is disabled".into(),
         Some(HandsOff::NotFound(words)) => format!("the manager does not know its unit: {words}"),
         Some(HandsOff::JobQueued) => "a start or stop of it is under way".into(),
+        Some(HandsOff::Paused) => "it is paused".into(),
+        Some(HandsOff::RunBy(by)) => format!("it is run by systemd's {by}"),
         None => "nothing was tried".into(),
     })
 }

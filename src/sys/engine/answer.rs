@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::model::text::one_line;
+use crate::model::unit::signal_name;
 
 /// One container.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -24,6 +25,8 @@ pub struct Container {
     pub restart_count: u32,
     #[serde(default)]
     config: Settings,
+    #[serde(default)]
+    host_config: HostSettings,
     #[serde(default)]
     network_settings: Network,
 }
@@ -47,6 +50,11 @@ pub struct State {
     /// RFC 3339; the year 1 when it never was.
     #[serde(default)]
     pub started_at: String,
+    #[serde(default)]
+    finished_at: String,
+    /// Of its first process, in the host's numbers; 0 when none runs.
+    #[serde(default)]
+    pub pid: u32,
     // Podman before 4 calls it so; later ones leave the status of a container without a check empty.
     #[serde(default, alias = "Healthcheck")]
     health: Option<Health>,
@@ -83,6 +91,21 @@ struct Settings {
     image: String,
     labels: Option<BTreeMap<String, String>>,
     healthcheck: Option<Check>,
+    tty: bool,
+    /// In seconds; negative is for ever.
+    stop_timeout: Option<i64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct HostSettings {
+    restart_policy: RestartPolicy,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct RestartPolicy {
+    name: String,
 }
 
 /// In nanoseconds; 0 is the engine's own default.
@@ -173,9 +196,35 @@ impl Container {
         self.name.trim_start_matches('/')
     }
 
+    /// Whether `name` names it. Both engines take the beginning of an id for a name when there is no such name, and `db` is
+    /// hexadecimal: at least 12 digits are an id.
+    pub(super) fn is_called(&self, name: &str) -> bool {
+        self.name() == name || name.len() >= 12 && self.id.starts_with(name)
+    }
+
     /// What its own check says, if it has one.
     pub fn health(&self) -> Option<&Health> {
         self.state.health.as_ref().filter(|health| !matches!(health.status.as_str(), "" | "none"))
+    }
+
+    /// What it is marked with under this name; the labels of its image count, too.
+    pub fn label(&self, name: &str) -> Option<&str> {
+        self.config.labels.as_ref()?.get(name).map(String::as_str)
+    }
+
+    /// When the engine restarts it by itself: `no` or nothing, `on-failure`, `unless-stopped`, `always`.
+    pub fn restart_policy(&self) -> &str {
+        &self.host_config.restart_policy.name
+    }
+
+    /// What it writes goes to a terminal: one stream, as it is.
+    pub(super) fn has_terminal(&self) -> bool {
+        self.config.tty
+    }
+
+    /// How many seconds it is given to stop before it is killed; 10 where it does not say. None: for ever.
+    pub(super) fn stop_timeout(&self) -> Option<u64> {
+        u64::try_from(self.config.stop_timeout.unwrap_or(10)).ok()
     }
 
     /// How long its check may take to come to its first word: the time that it was given to start, and the pause before a
@@ -192,12 +241,37 @@ impl State {
     pub fn started(&self) -> Option<Timestamp> {
         self.started_at.parse().ok()
     }
+
+    /// When it last ended.
+    pub fn finished(&self) -> Option<Timestamp> {
+        self.finished_at.parse().ok()
+    }
+
+    /// The name of the signal that its exit status stands for: engines tell a signal as shells do, 128 more than its
+    /// number. Empty for every other exit status.
+    pub fn signal(&self) -> &'static str {
+        signal_name(self.exit_code.saturating_sub(128))
+    }
 }
 
 impl Health {
     /// The last run of the check.
     pub fn last(&self) -> Option<&Ran> {
         self.log.as_ref()?.last()
+    }
+
+    /// How long it has been failing, and with what words: ` for 3 checks: no answer`.
+    pub fn complaint(&self) -> String {
+        let streak = match self.failing_streak {
+            0 => String::new(),
+            1 => " for 1 check".to_owned(),
+            count => format!(" for {count} checks"),
+        };
+        let Some(last) = self.last() else { return streak };
+        match last.output.lines().rev().find(|line| !line.trim().is_empty()) {
+            Some(line) => format!("{streak}: {}", one_line(line.trim(), 200)),
+            None => format!("{streak}: its check says nothing, exit status {}", last.exit_code),
+        }
     }
 }
 

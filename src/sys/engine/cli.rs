@@ -1,11 +1,11 @@
 //! Asks an engine by its command: podman usually has no socket, and a Docker that is reached over a context or another
-//! host has none here. Runs nothing but `ps` and `inspect`.
+//! host has none here. Runs nothing but `ps`, `inspect`, `logs` and `restart`.
 
 use std::time::Duration;
 
 use crate::sys::clock::Deadline;
 use crate::sys::engine::answer::{self, Container};
-use crate::sys::engine::{Brand, LARGEST, Trouble};
+use crate::sys::engine::{Brand, LARGEST, Restarted, Trouble};
 use crate::sys::exec::{Command, Ended, Output};
 
 /// More are not asked about at once: a command line has an end.
@@ -46,6 +46,42 @@ pub(super) fn all(brand: Brand, limit: Duration) -> Result<Vec<Container>, Troub
     match inspect(brand, &ids, deadline.left()) {
         Err(Trouble::Missing) => Ok(Vec::new()),
         found => found,
+    }
+}
+
+/// Restarts this one; it has `stop` seconds to stop.
+pub(super) fn restart(
+    brand: Brand,
+    id: &str,
+    stop: u64,
+    limit: Duration,
+) -> Result<Restarted, Trouble> {
+    let output = run(&[brand.word(), "restart", "-t", &stop.to_string(), "--", id], limit);
+    match (&output.ended, trouble(brand, &output)) {
+        (Ended::Exited(0), _) => Ok(Restarted::Done),
+        (Ended::TimedOut, _) => Ok(Restarted::GoesOn),
+        (Ended::Exited(_), Trouble::Silent(why)) => Ok(Restarted::Failed(why)),
+        (_, trouble) => Err(trouble),
+    }
+}
+
+/// The last lines that it wrote since then, a Unix time: each stream for itself, with the time before each line.
+pub(super) fn logs(
+    brand: Brand,
+    id: &str,
+    lines: usize,
+    since: i64,
+    most: usize,
+    limit: Duration,
+) -> [String; 2] {
+    let (lines, since) = (lines.to_string(), since.to_string());
+    let argv =
+        [brand.word(), "logs", "--timestamps", "--tail", &lines, "--since", &since, "--", id];
+    let output = Command::new(argv, limit).keep(most).run();
+    if output.ok() {
+        [output.text(), String::from_utf8_lossy(&output.stderr).into_owned()]
+    } else {
+        Default::default()
     }
 }
 

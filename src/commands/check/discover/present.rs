@@ -21,7 +21,8 @@ fn service(service: &Service) -> Present {
             let unit = unit_name(&service.name).ok().map(|unit| format!("systemd:{unit}"));
             unit.into_iter().chain([format!("supervisord:{}", service.name)]).collect()
         }
-        Choice::Commands(_) => Vec::new(),
+        Choice::Container { name, .. } => vec![format!("container:{name}")],
+        Choice::Launchd { .. } | Choice::Commands(_) => Vec::new(),
     };
     marks.extend(service.probes.iter().filter_map(|probe| mark(&probe.text)));
     // The service's own `port` is a probe, too.
@@ -35,6 +36,7 @@ fn mark(text: &str) -> Option<String> {
     let target = target.split('?').next()?;
     match kind {
         "systemd" => unit_name(target).ok().map(|unit| format!("systemd:{unit}")),
+        "docker" | "podman" => Some(format!("container:{target}")),
         "supervisord" | "container" => Some(format!("{kind}:{target}")),
         _ => None,
     }
@@ -84,7 +86,8 @@ mod tests {
     fn a_service_is_known_by_its_unit_its_program_and_its_probes() {
         let text = "[[service]]\nname = \"a\"\nunit = \"web\"\nport = 80\n\
                     [[service]]\nname = \"b\"\nchecks = [\"systemd:nginx\", \"tcp:localhost:81\"]\n\
-                    [[service]]\nname = \"c\"\nsupervisord = \"site:web\"\n";
+                    [[service]]\nname = \"c\"\nsupervisord = \"site:web\"\n\
+                    [[service]]\nname = \"d\"\nchecks = [\"docker:shop\"]\npodman = \"books\"\n";
         let present = present(text);
         assert_eq!(present[0].marks, ["systemd:web.service"]);
         assert_eq!(present[0].ports[0], 80);
@@ -94,5 +97,6 @@ mod tests {
         );
         assert_eq!(present[1].ports, [81]);
         assert_eq!(present[2].marks, ["supervisord:site:web"]);
+        assert_eq!(present[3].marks, ["container:books", "container:shop"]);
     }
 }
