@@ -10,6 +10,7 @@ use crate::sys::process::user_name;
 
 /// What there is to ask, and who is asking.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each says whether one thing is there")]
 pub struct Reach {
     /// The effective user is root.
     pub root: bool,

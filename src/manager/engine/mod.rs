@@ -81,7 +81,7 @@ fn look<'r>(
             match (answer, &known[at]) {
                 (Ok(container), _) => known[at] = Some(Ok((engine, container))),
                 (Err(trouble), None | Some(Err(Trouble::Missing))) => {
-                    known[at] = Some(Err(trouble))
+                    known[at] = Some(Err(trouble));
                 }
                 (Err(_), _) => {}
             }

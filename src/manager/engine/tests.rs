@@ -128,7 +128,8 @@ fn a_run_is_named_by_the_container_and_when_it_was_started() {
 
 #[test]
 fn what_docker_does_not_restart_was_stopped_by_somebody() {
-    let always = kept("docker-killed").replace(r#""Name":"no""#, r#""Name":"unless-stopped""#);
+    // `docker stop` of one with the policy `always`.
+    let always = kept("docker-stopped");
     let of = |text: &str, manager| {
         let facts = facts_of(text, manager, "2026-11-25T09:33:10Z");
         (facts.state, facts.words)
@@ -139,6 +140,8 @@ fn what_docker_does_not_restart_was_stopped_by_somebody() {
     assert_eq!(of(&always, ManagerKind::Podman), failed);
     let clean = kept("docker-killed").replace(r#""ExitCode":137"#, r#""ExitCode":0"#);
     assert_eq!(of(&clean, ManagerKind::Docker), (UnitState::Stopped, "exited".into()));
+    let unless = always.replace(r#""Name":"always""#, r#""Name":"unless-stopped""#);
+    assert_eq!(of(&unless, ManagerKind::Docker).0, UnitState::Stopped);
     let memory = always.replace(r#""OOMKilled":false"#, r#""OOMKilled":true"#);
     assert_eq!(of(&memory, ManagerKind::Docker).0, UnitState::Failed);
 }
