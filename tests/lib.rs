@@ -16,6 +16,8 @@ mod bare_host;
 mod beside_plugins;
 #[path = "real/containers.rs"]
 mod containers;
+#[path = "real/containers_heal.rs"]
+mod containers_heal;
 #[path = "real/cron_heals.rs"]
 mod cron_heals;
 #[path = "real/discovery_scene.rs"]

@@ -11,7 +11,7 @@ const SHORT: Duration = Duration::from_secs(60);
 const FILE: &str = "/etc/miraclemax/config.toml";
 
 /// Makes the image `base`, and gives the engine a storage that works on any file system.
-fn furnish(machine: &Machine, engine: &str) {
+pub(crate) fn furnish(machine: &Machine, engine: &str) {
     machine.write(
         "/etc/docker/daemon.json",
         r#"{"storage-driver": "vfs", "iptables": false, "ip6tables": false, "ip-forward": false}"#,
@@ -78,7 +78,7 @@ fn discovered(machine: &Machine, wanted: &[&str]) {
 /// A container that was killed by hand runs again, with a process of its own.
 fn killed_and_healed(machine: &Machine, engine: &str, name: &str) {
     machine.sh(&format!("{engine} kill {name}")).ok();
-    comes_to(machine, name, 2, &format!("container `{name}` is exited: exit status 137 (SIGKILL)"));
+    comes_to(machine, name, 2, &format!("`{name}` is exited (SIGKILL): exit status 137"));
     let healed = machine.run(&["miraclemax", "heal", name]);
     real::saw("heal", format_args!("{}{}[{}]", healed.stdout, healed.stderr, healed.code()));
     assert_eq!(healed.code(), 0, "{}{}", healed.stdout, healed.stderr);
@@ -125,10 +125,10 @@ fn containers_of_docker_are_judged_written_down_and_healed() {
         &machine,
         &[
             "# container books: listens on 127.0.0.1:8080\n# docker container of base\n\
-             [[service]]\nname = \"books\"\nrestart = [\"docker\", \"restart\", \"books\"]\nport = 8080\n\
-             checks = [\"container:books\", \"tcp:127.0.0.1:8080\"]\n",
+             [[service]]\nname = \"books\"\ndocker = \"books\"\nport = 8080\n\
+             checks = [\"tcp:127.0.0.1:8080\"]\n",
             "# container own: listens on 0.0.0.0:9000 (nc)\n# docker container of base\n",
-            "name = \"plain\"\nrestart = [\"docker\", \"restart\", \"plain\"]\nchecks = [\"container:plain\"]\n",
+            "name = \"plain\"\ndocker = \"plain\"\n",
             "name = \"sick\"\n",
             "name = \"slow\"\n",
             "name = \"well\"\n",
@@ -179,8 +179,8 @@ fn containers_of_podman_are_judged_by_command_and_by_socket_written_down_and_hea
             &machine,
             &[
                 "# container books: listens on 127.0.0.1:8081\n# podman container of localhost/base:latest\n\
-                 [[service]]\nname = \"books\"\nrestart = [\"podman\", \"restart\", \"books\"]\nport = 8081\n\
-                 checks = [\"container:books\", \"tcp:127.0.0.1:8081\"]\n",
+                 [[service]]\nname = \"books\"\npodman = \"books\"\nport = 8081\n\
+                 checks = [\"tcp:127.0.0.1:8081\"]\n",
                 "# container own: listens on 0.0.0.0:9000 (nc)\n# podman container of localhost/base:latest\n",
                 "# runs the container kept\n[[service]]\nname = \"kept\"\nunit = \"kept.service\"\n",
             ],
