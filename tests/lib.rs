@@ -30,10 +30,10 @@ mod hands_off;
 mod heartbeat_scene;
 #[path = "real/logs.rs"]
 mod logs;
-#[path = "real/servers.rs"]
-mod servers;
 #[path = "real/names_and_sockets.rs"]
 mod names_and_sockets;
+#[path = "real/servers.rs"]
+mod servers;
 #[path = "real/silent_mail.rs"]
 mod silent_mail;
 #[path = "real/supervisord_heals.rs"]
