@@ -183,7 +183,8 @@ fn agent(request: &Request, uri: &Uri, noted: &Arc<Noted>) -> Agent {
         .max_idle_connections_per_host(0)
         .input_buffer_size(BUFFER)
         .output_buffer_size(BUFFER)
-        .max_response_header_size(BUFFER)
+        // A full buffer without the end of the head in it is over the size; else it would look like the end of all.
+        .max_response_header_size(BUFFER - 1)
         .proxy(proxy)
         .build();
     if let Some(path) = &request.unix {

@@ -6,6 +6,7 @@ mod checking;
 mod discovering;
 mod healing;
 mod host_troubles;
+mod hostile;
 mod last_good;
 mod logs;
 mod mailing;

@@ -208,7 +208,35 @@ impl Host {
     #[track_caller]
     #[must_use = "a run that nobody looks at proves nothing"]
     pub(crate) fn finish(&self, command: Command, shown: &str, stdin: &str) -> Ran {
-        let output = real::run(command, stdin.as_bytes(), BOUND);
+        self.ran(shown, &real::run(command, stdin.as_bytes(), BOUND))
+    }
+
+    /// Runs the binary to its end; and its peak memory in KiB, as it was shortly before.
+    #[track_caller]
+    #[must_use = "a run that nobody looks at proves nothing"]
+    pub(crate) fn run_watched(&self, args: &[&str]) -> (Ran, u64) {
+        let mut peak = 0;
+        let watch = |pid| {
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+            let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            let kib = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+            peak = peak.max(kib.unwrap_or(0));
+        };
+        let output = real::run_watched(self.command(args), b"", BOUND, watch);
+        assert!(peak > 0, "nothing was measured: `{}`", args.join(" "));
+        (self.ran(&args.join(" "), &output), peak)
+    }
+
+    /// Whether a process runs that was started with this file of the host as one of its first words.
+    pub(crate) fn runs(&self, name: &str) -> bool {
+        let path = self.path(name).into_os_string().into_encoded_bytes();
+        fs::read_dir("/proc").expect("Linux has it").flatten().any(|entry| {
+            let words = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            words.split(|byte| *byte == 0).take(2).any(|word| word == path)
+        })
+    }
+
+    fn ran(&self, shown: &str, output: &real::Output) -> Ran {
         Ran {
             shown: shown.to_owned(),
             code: output.code(),

@@ -145,7 +145,18 @@ impl Output {
 ///
 /// Output goes through files: something left running in the background may keep a pipe open for ever, not a file.
 #[track_caller]
-pub(crate) fn run(mut command: Command, stdin: &[u8], deadline: Duration) -> Output {
+pub(crate) fn run(command: Command, stdin: &[u8], deadline: Duration) -> Output {
+    run_watched(command, stdin, deadline, |_| ())
+}
+
+/// The same; `watch` is given its pid again and again while it runs.
+#[track_caller]
+pub(crate) fn run_watched(
+    mut command: Command,
+    stdin: &[u8],
+    deadline: Duration,
+    mut watch: impl FnMut(u32),
+) -> Output {
     let file = || tempfile::tempfile().expect("a temporary file can be made");
     let (mut input, mut out, mut err) = (file(), file(), file());
     input.write_all(stdin).and_then(|()| input.rewind()).expect("a temporary file can be written");
@@ -153,7 +164,10 @@ pub(crate) fn run(mut command: Command, stdin: &[u8], deadline: Duration) -> Out
     command.stdin(same(&input)).stdout(same(&out)).stderr(same(&err)).process_group(0);
     let mut child =
         command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
-    let ended = try_until(deadline, || child.try_wait().expect("a child can be waited for"));
+    let ended = try_until(deadline, || {
+        watch(child.id());
+        child.try_wait().expect("a child can be waited for")
+    });
     if ended.is_none() {
         signal("KILL", &format!("-{}", child.id()));
         let _ = child.wait();
