@@ -1,7 +1,9 @@
 //! `process:nginx?user=www-data&count=2:`: a process of that name runs, by its pid file if told, and uses no more
-//! than it may. `pidfile:/run/nginx.pid?name=nginx`: the process that a pid file names. A zombie or a stopped one is
-//! not running, and a pid that another process has got since is not it. Signals nobody.
+//! than it may. `pidfile:/run/nginx.pid?name=nginx`: the process that a pid file names. A zombie, a stopped one or one
+//! that is blocked in the kernel is not running, and a pid that another process has got since is not it. Signals
+//! nobody.
 
+mod blocked;
 mod resources;
 
 use std::path::{Path, PathBuf};
@@ -11,8 +13,9 @@ use jiff::{SignedDuration, Timestamp};
 use crate::model::fields::Fields;
 use crate::model::measure::Unit;
 use crate::model::range::Range;
-use crate::model::text::plural;
+use crate::model::text::{human_duration, plural};
 use crate::probe::file::absolute;
+use crate::probe::process::blocked::Waiting;
 use crate::probe::process::resources::Resources;
 use crate::probe::{Answer, At};
 use crate::sys::clock;
@@ -65,22 +68,32 @@ impl Process {
     }
 
     pub(super) fn look(&self, at: &At<'_>) -> Answer {
-        if let Some(pidfile) = &self.pidfile {
-            return self.by_pidfile(pidfile, at);
-        }
+        let mut waiting = Waiting::default();
+        let answer = match &self.pidfile {
+            Some(pidfile) => self.by_pidfile(pidfile, at, &mut waiting),
+            None => self.by_table(at, &mut waiting),
+        };
+        waiting.left_by(answer, at.before)
+    }
+
+    fn by_table(&self, at: &At<'_>, waiting: &mut Waiting) -> Answer {
         let table = at.seen.processes(at.again);
         let table = match &*table {
             Ok(table) => table,
             Err(why) => return Answer::unknown(why),
         };
-        let (mut found, mut stopped, mut zombies, mut unsure) = (Vec::new(), None, 0, false);
+        let (mut found, mut zombies, mut unsure) = (Vec::new(), 0, false);
+        // Why one of them does not run, and what to do about it.
+        let mut idle: Option<(String, String)> = None;
         for process in table {
             match self.fits(process) {
                 Fit::No => {}
                 Fit::NoRight => unsure = true,
                 Fit::Yes if process.zombie => zombies += 1,
-                Fit::Yes if process.stopped => stopped = Some(process.pid),
-                Fit::Yes => found.push(process),
+                Fit::Yes => match not_running(process, waiting, at) {
+                    Some((why, hint)) => idle = Some((format!("pid {} {why}", process.pid), hint)),
+                    None => found.push(process),
+                },
             }
         }
         let count = found.len();
@@ -102,9 +115,8 @@ impl Process {
         if zombies > 0 {
             reason = format!("{reason} ({})", plural(zombies, "zombie"));
         }
-        match stopped {
-            Some(pid) => Answer::down(format!("{reason} (pid {pid} stopped by a signal)"))
-                .hinting(format!("let it go on: `kill -CONT {pid}`")),
+        match idle {
+            Some((why, hint)) => Answer::down(format!("{reason} ({why})")).hinting(hint),
             None => Answer::down(reason),
         }
     }
@@ -135,7 +147,7 @@ impl Process {
         Fit::Yes
     }
 
-    fn by_pidfile(&self, path: &Path, at: &At<'_>) -> Answer {
+    fn by_pidfile(&self, path: &Path, at: &At<'_>, waiting: &mut Waiting) -> Answer {
         let (pid, written) = match read_pid(path, at) {
             Ok(found) => found,
             Err(answer) => return answer,
@@ -161,11 +173,11 @@ impl Process {
         let booted = now.after(std::time::Duration::ZERO).wall
             - SignedDuration::try_from(now.since_boot).unwrap_or_default();
         match age(process.started(&now), written, booted) {
-            Age::Fits if process.stopped => {
-                Answer::down(format!("pid {pid} (`{}`) is stopped by a signal", process.name))
-                    .hinting(format!("let it go on: `kill -CONT {pid}`"))
-            }
             Age::Fits => {
+                if let Some((why, hint)) = not_running(&process, waiting, at) {
+                    let name = &process.name;
+                    return Answer::down(format!("pid {pid} (`{name}`) is {why}")).hinting(hint);
+                }
                 let answer = Answer::up(format!("pid {pid} (`{}`)", process.name));
                 self.resources.hold(answer, &[&process], at.before)
             }
@@ -198,6 +210,25 @@ fn read_count(text: &str) -> Result<Range, String> {
         ));
     }
     Range::parse(text, Unit::Plain)
+}
+
+/// Why a process that is there does nothing, and what a person can do about it.
+fn not_running(
+    process: &process::Process,
+    waiting: &mut Waiting,
+    at: &At<'_>,
+) -> Option<(String, String)> {
+    let pid = process.pid;
+    if process.stopped {
+        return Some(("stopped by a signal".into(), format!("let it go on: `kill -CONT {pid}`")));
+    }
+    let long = human_duration(waiting.blocked(process, at.before)?);
+    Some((format!("blocked in the kernel for {long}"), blocked::hint(pid)))
+}
+
+/// Tells a process from a later one with the same pid.
+fn key(process: &process::Process) -> String {
+    format!("{}/{}", process.pid, process.start)
 }
 
 /// Whether a process is one of those meant.

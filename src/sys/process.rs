@@ -37,6 +37,8 @@ pub struct Process {
     pub zombie: bool,
     /// A signal has stopped it (`kill -STOP`): alive, but it does nothing until it is continued.
     pub stopped: bool,
+    /// It waits in the kernel, for a disk or a network file system, and no signal reaches it: as a rule for a moment.
+    pub waiting: bool,
 }
 
 /// What a process has used and holds.

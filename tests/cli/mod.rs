@@ -11,6 +11,7 @@ mod last_good;
 mod logs;
 mod mailing;
 mod pinging;
+mod processes;
 mod retrying;
 mod staleness;
 mod status;

@@ -8,10 +8,13 @@ use serde_json::{Value as Json, json};
 
 use crate::model::fields::Fields;
 use crate::model::measure::{Measure, Unit};
+use crate::model::text::plural;
 use crate::model::time::Now;
 use crate::model::trail::Before;
+use crate::model::verdict::Verdict;
 use crate::probe::Answer;
 use crate::probe::limits::{Limits, keys};
+use crate::probe::process::key;
 use crate::sys::clock;
 use crate::sys::process::{self, Process, Usage};
 
@@ -66,7 +69,11 @@ impl Resources {
     pub(super) fn hold(&self, answer: Answer, found: &[&Process], at: &Before) -> Answer {
         let answer = self.same(answer, found, at);
         let answer = self.old_enough(answer, found, at);
-        let answer = self.open_files(answer, found, at);
+        let answer = self.used(answer, found, at);
+        self.open_files(answer, found, at)
+    }
+
+    fn used(&self, answer: Answer, found: &[&Process], at: &Before) -> Answer {
         let all = [&self.cpu, &self.memory, &self.threads, &self.total_cpu, &self.total_memory];
         if !all.iter().any(|limits| limits.any()) {
             return answer;
@@ -119,13 +126,12 @@ impl Resources {
             process::open_files(process.pid).is_none() && process::one(process.pid).is_some()
         };
         if open.len() < found.len() && found.iter().any(hidden) {
-            return Answer::unknown("this user may not see which files it has open")
-                .hinting("run it as root, or as the user of the process");
+            return uncounted(answer);
         }
         let most = |pid| format!("see them: `ls -l /proc/{pid}/fd`");
         if let Some((pid, count)) = highest(open.iter().copied()).filter(|_| self.files.any()) {
             let measure = Measure::new("files", count, Unit::Plain).between(Some(0.0), None);
-            let said = format!("{count} files open in pid {pid}");
+            let said = format!("{} open in pid {pid}", counted(count, "file"));
             answer = held(&self.files, answer, measure, &said, at, most(pid));
         }
         if self.share.any() {
@@ -161,7 +167,7 @@ impl Resources {
             used.iter().filter_map(|(process, usage)| Some((process.pid, number(usage.threads?))));
         if let Some((pid, count)) = highest(threads).filter(|_| self.threads.any()) {
             let measure = Measure::new("threads", count, Unit::Plain).between(Some(0.0), None);
-            let said = format!("{count} threads in pid {pid}");
+            let said = format!("{} in pid {pid}", counted(count, "thread"));
             let hint = format!("see them: `ps -L -o lwp,pcpu,stat,comm -p {pid}`");
             answer = held(&self.threads, answer, measure, &said, at, hint);
         }
@@ -228,11 +234,6 @@ fn judge(used: &[(Process, Usage)], now: &Now, before: &Before) -> (Vec<Busy>, J
     (busy, json!({ "boot": now.boot, "used": samples }))
 }
 
-/// Tells a process from a later one with the same pid.
-fn key(process: &Process) -> String {
-    format!("{}/{}", process.pid, process.start)
-}
-
 /// Holds it, with this hint if that makes it worse.
 fn held(
     limits: &Limits,
@@ -251,6 +252,25 @@ fn held(
     }
 }
 
+/// Open files are asked for and may not be seen. What else is wrong is wrong all the same.
+fn uncounted(answer: Answer) -> Answer {
+    let why = "this user may not see which files it has open";
+    if answer.verdict.is_down() {
+        return answer.failing(why);
+    }
+    if answer.warning.is_some() {
+        return answer.warning(why);
+    }
+    Answer { verdict: Verdict::Unknown(why.into()), ..answer }
+        .hinting("run it as root, or as the user of the process")
+}
+
+/// `1 thread`, `2 threads`.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it was a count")]
+fn counted(count: f64, noun: &str) -> String {
+    plural(count as usize, noun)
+}
+
 fn highest(of: impl Iterator<Item = (u32, f64)>) -> Option<(u32, f64)> {
     of.max_by(|a, b| a.1.total_cmp(&b.1))
 }
@@ -267,9 +287,31 @@ mod tests {
     use std::sync::Arc;
 
     fn used(start: u64, cpu: u64) -> Vec<(Process, Usage)> {
-        let process =
-            Process { pid: 7, parent: 1, name: "x".into(), start, zombie: false, stopped: false };
+        let process = Process {
+            pid: 7,
+            parent: 1,
+            name: "x".into(),
+            start,
+            zombie: false,
+            stopped: false,
+            waiting: false,
+        };
         vec![(process, Usage { cpu: Duration::from_secs(cpu), memory: 0, threads: None })]
+    }
+
+    #[test]
+    fn files_that_may_not_be_seen_are_unknown_only_when_nothing_else_is_wrong() {
+        let why = "this user may not see which files it has open";
+        let answer = uncounted(Answer::up("running").leaving("cpu", json!(1)));
+        assert_eq!(answer.verdict, Verdict::Unknown(why.into()));
+        assert!(answer.trail.is_some() && answer.hint.is_some(), "{answer:?}");
+        let answer = uncounted(Answer::up("").failing("too fat"));
+        assert_eq!(answer.verdict, Verdict::Down(format!("too fat; {why}")));
+        let answer = uncounted(Answer::up("").warning("restarted"));
+        assert_eq!(
+            (answer.verdict, answer.warning),
+            (Verdict::Up, Some(format!("restarted; {why}")))
+        );
     }
 
     #[test]

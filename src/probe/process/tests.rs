@@ -237,7 +237,7 @@ fn what_one_holds_is_held_to_its_limits() {
             "files_share=~:8%",
             format!("{open}.0% of the files it may open in pid {pid}, more than 8%"),
         ),
-        ("threads=~:0", format!("1 threads in pid {pid}, more than 0")),
+        ("threads=~:0", format!("1 thread in pid {pid}, more than 0")),
         ("memory=1:&total_memory=1:&age=1h", String::new()),
     ] {
         let seen = look(&format!("process:mm-test-hog?{keys}"));

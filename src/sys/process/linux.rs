@@ -39,6 +39,7 @@ fn parse_stat(text: &str) -> Option<Process> {
         zombie: matches!(state, "Z" | "X" | "x"),
         // Not `t`: a debugger holds it, and knows.
         stopped: state == "T",
+        waiting: state == "D",
     })
 }
 
@@ -154,6 +155,9 @@ mod tests {
     fn a_name_may_hold_brackets_and_spaces() {
         let text = "77 (a) S (b) Z 5 77 77 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 4242 1 2";
         let found = parse_stat(text).unwrap();
+        let state =
+            |letter: &str| parse_stat(&text.replacen(") Z", &format!(") {letter}"), 1)).unwrap();
+        assert!(state("D").waiting && !state("D").stopped && !found.waiting && state("T").stopped);
         assert_eq!(
             (found.pid, found.name.as_str(), found.parent, found.start, found.zombie),
             (77, "a) S (b", 5, 4242, true)

@@ -28,6 +28,7 @@ fn known(process: &sysinfo::Process) -> Process {
         start: process.start_time(),
         zombie: matches!(process.status(), ProcessStatus::Zombie | ProcessStatus::Dead),
         stopped: matches!(process.status(), ProcessStatus::Stop),
+        waiting: matches!(process.status(), ProcessStatus::UninterruptibleDiskSleep),
     }
 }
 
