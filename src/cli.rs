@@ -206,7 +206,11 @@ pub enum Command {
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub struct Check {
     /// A configured service, or a probe: a URL, or `kind:target?key=value`, such as `systemd:nginx` or
-    /// `tcp:localhost:5432`; the kinds are in miraclemax-config(5)
+    /// `tcp:localhost:5432`
+    ///
+    /// The kinds: http, https, tcp, unix, tls, port, process, pidfile, systemd, systemd-user, supervisord, container,
+    /// exec, plugin, file, log, disk, inodes, memory, load, swap, clock, failed-units; their keys are in
+    /// miraclemax-config(5).
     #[arg(value_name = "SERVICE|PROBE")]
     pub what: Vec<String>,
     /// Tell the configured channels when a service has gone down, for those who want alerts and no healing

@@ -52,7 +52,7 @@ fn look(setup: &Setup, args: &Check) -> Result<Outcome> {
                 let path = setup.config_path()?;
                 setup.screen.note(&format!(
                     "note: there is no configuration at `{}`; this is the host alone\n\
-                     hint: name what is to run here, see `man miraclemax-config`",
+                     hint: `miraclemax check --discover` writes one for what runs here",
                     path.display()
                 ));
             }

@@ -21,6 +21,16 @@ fn help_and_version_go_to_standard_output_and_end_well() {
 }
 
 #[test]
+fn help_names_every_kind_of_probe() {
+    let host = Host::new();
+    let refused = host.run(&["check", "quantum:x"]).ends(64).stderr;
+    let (_, kinds) = refused.split_once("hint: there is ").expect("the hint lists them");
+    let help = host.run(&["check", "--help"]).ends(0).stdout;
+    let said = format!("The kinds: {};", real::flat(kinds));
+    assert!(real::flat(&help).contains(&said), "not in --help: {said}");
+}
+
+#[test]
 fn wrong_usage_goes_to_standard_error_and_ends_with_64() {
     let host = Host::with(&fast(&[WEB]));
     for (args, why) in [
@@ -97,7 +107,7 @@ fn without_any_config_no_service_is_known() {
     }
     assert!(
         ran.stderr.ends_with(
-            "this is the host alone\nhint: name what is to run here, see `man miraclemax-config`\n"
+            "this is the host alone\nhint: `miraclemax check --discover` writes one for what runs here\n"
         ),
         "{ran:?}"
     );
