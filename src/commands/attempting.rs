@@ -131,7 +131,8 @@ impl<'a> Healing<'a, '_> {
             Outcome::Refused(_) => (Priority::Warning, "refused"),
         };
         if let Some(state) = self.memory.state.services.get_mut(name) {
-            end_attempt(state, case.did.clone(), outcome, case.watch.read());
+            let (did, said) = (case.did.clone(), case.said.clone());
+            end_attempt(state, did, said, outcome, case.watch.read());
         }
         self.memory.save(Save::Partial);
         self.memory.event(Kind::AttemptEnded, name, incident, &text);

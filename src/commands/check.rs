@@ -130,11 +130,11 @@ fn services(setup: &Setup, args: &Check, configured: &Configured) -> Result<Outc
     }
     stories.extend(telling::config_story(&mut memory, configured));
     telling::mention_config(&mut stories, configured);
-    posting::record(&mut memory, config, &stories);
+    let unrecorded = posting::record(&mut memory, config, &stories);
     let saved = memory.finish("check", config, complete, configured.headline());
     memory.release();
     let delivered = if args.notify || !stories.is_empty() {
-        posting::deliver(&memory, config, deadline)
+        posting::deliver(&memory, config, unrecorded, deadline)
     } else {
         Delivered::default()
     };

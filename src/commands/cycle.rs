@@ -117,7 +117,11 @@ impl<'a> Eye<'a> {
                     (Found::Nowhere(tried), true) => {
                         Verdict::Unknown(format!("no manager here knows it: tried {tried}"))
                     }
-                    (Found::Unknown(why), true) => Verdict::Unknown(why.clone()),
+                    // What its own probes find up may be down to its manager, which nobody could ask.
+                    (Found::Unknown(why), _) => {
+                        let unit = Verdict::Unknown(why.clone());
+                        Verdict::of_all(looks.iter().map(|look| &look.verdict).chain([&unit]))
+                    }
                     _ => Verdict::of_all(looks.iter().map(|look| &look.verdict)),
                 };
                 Sight { service, settled, looks, verdict }

@@ -37,11 +37,14 @@ pub(super) struct Cycled {
 pub(super) fn run(setup: &Setup, args: &Heal) -> Result<Outcome> {
     let configured = setup.config()?;
     setup.warn_broken(&configured);
-    let dir = setup.state_dir()?;
+    let (dir, refuge) = setup.state_dir_to_heal()?;
     if args.dry_run {
         return preview(setup, args, &configured, &dir);
     }
-    let cycled = cycle(setup, &args.services, args.wait, &configured, &dir)?;
+    let mut cycled = cycle(setup, &args.services, args.wait, &configured, &dir)?;
+    if refuge {
+        cycled.outcome = cycled.outcome.worst(Outcome::Unknown);
+    }
     // Quiet, it says what nobody else does: with channels only what is new, or cron would mail it every minute.
     let untold = if configured.config.notify.is_empty() {
         cycled.outcome != Outcome::Ok || cycled.healed
@@ -72,6 +75,7 @@ pub(super) fn cycle(
     let complete = services.len() == config.services.len();
     let since = memory.since(config.fresh_for, complete);
     let sights = eye.look(&services, &Left::by(&memory.state));
+    let mut stories = telling::untold(&memory, config, &sights);
     let mut healing = Healing::new(config, &mut memory, &eye, deadline);
     // Who names a service wants it healed, whatever the host has been through.
     healing.since = since.filter(|_| names.is_empty());
@@ -80,16 +84,16 @@ pub(super) fn cycle(
     }
     keep_known_good(&healing, configured, &sights);
     healing.memory.save(Save::Partial);
-    let mut stories = telling::reminders(healing.memory, config, &sights);
+    stories.extend(telling::reminders(healing.memory, config, &sights));
     healing.run(sights);
     let Healing { stories: told, healed, next, .. } = healing;
     stories.extend(told);
     stories.extend(telling::config_story(&mut memory, configured));
     telling::mention_config(&mut stories, configured);
-    posting::record(&mut memory, config, &stories);
+    let unrecorded = posting::record(&mut memory, config, &stories);
     let saved = memory.finish("heal", config, complete, configured.headline());
     memory.release();
-    let delivered = posting::deliver(&memory, config, deadline);
+    let delivered = posting::deliver(&memory, config, unrecorded, deadline);
     let mut outcome = shown::outcome(&memory.state, &services);
     if !saved {
         outcome = outcome.worst(Outcome::Unknown);

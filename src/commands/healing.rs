@@ -298,13 +298,13 @@ impl<'a, 'm> Healing<'a, 'm> {
         let name = &sight.service.name;
         let before = self.memory.state.services.get(name).and_then(|state| state.incident.clone());
         let flip = self.memory.observe(sight, policy);
-        self.stories.extend(telling::closed(
-            self.memory,
-            self.config,
-            sight,
-            before,
-            flip.as_ref(),
-        ));
+        let told = telling::closed(self.memory, self.config, sight, before.clone(), flip.as_ref());
+        if told.is_some()
+            && let Some(state) = self.memory.state.services.get_mut(name)
+        {
+            state.untold = before;
+        }
+        self.stories.extend(told);
     }
 }
 

@@ -26,9 +26,14 @@ const RESERVE: Duration = Duration::from_secs(2);
 /// So many stories at once are told in one letter.
 const MANY: usize = 3;
 
-/// Puts stories into the outbox, each for the channels that want it.
-pub(super) fn record(memory: &mut Memory, config: &Config, stories: &[Story]) {
+/// Puts stories into the outbox, each for the channels that want it. Gives back those that could not be written
+/// there: a disk that is full must not keep people from being told.
+pub(super) fn record(memory: &mut Memory, config: &Config, stories: &[Story]) -> Vec<Entry> {
+    let mut unrecorded = Vec::new();
     for story in stories {
+        if let Some(state) = memory.state.services.get_mut(&story.service) {
+            state.untold = None;
+        }
         let channels: Vec<&Channel> =
             config.notify.iter().filter(|channel| channel.wants(story)).collect();
         // Giving up is remembered as told also where nobody is to be told: its end is worth a story.
@@ -50,12 +55,16 @@ pub(super) fn record(memory: &mut Memory, config: &Config, stories: &[Story]) {
         let notices = match outbox::record(memory.dir, &entry) {
             Ok(Recorded::New { notices }) => notices,
             Ok(Recorded::Already) => Vec::new(),
-            Err(err) => vec![format!("could not be recorded: {err:#}")],
+            Err(err) => {
+                unrecorded.push(entry);
+                vec![format!("could not be recorded: {err:#}")]
+            }
         };
         for notice in notices {
             memory.event(Kind::Notification, &story.service, &story.incident, &notice);
         }
     }
+    unrecorded
 }
 
 /// Notes that an incident was told of, so that its recovery is told and its reminders are counted from now.
@@ -79,21 +88,24 @@ pub(super) struct Delivered {
 }
 
 /// Sends what waits in the outbox, oldest first, channels side by side. A channel that did not answer is
-/// not tried again in this run.
-pub(super) fn deliver(memory: &Memory, config: &Config, deadline: Deadline) -> Delivered {
-    let _turn = match outbox::take_turn(memory.dir) {
-        Ok(Some(turn)) => turn,
+/// not tried again in this run. What is `unrecorded` has this one chance.
+pub(super) fn deliver(
+    memory: &Memory,
+    config: &Config,
+    unrecorded: Vec<Entry>,
+    deadline: Deadline,
+) -> Delivered {
+    let turn = outbox::take_turn(memory.dir);
+    let Pending { mut entries, notices } = match &turn {
+        Ok(Some(_)) => outbox::pending(memory.dir),
         // Another process delivers already.
-        Ok(None) => return Delivered::default(),
-        Err(err) => {
-            memory.event(Kind::Notification, "", "", &format!("{err:#}"));
-            return Delivered::default();
-        }
+        Ok(None) => Pending::default(),
+        Err(err) => Pending { notices: vec![format!("{err:#}")], ..Pending::default() },
     };
-    let Pending { entries, notices } = outbox::pending(memory.dir);
     for notice in notices {
         memory.event(Kind::Notification, "", "", &notice);
     }
+    entries.extend(unrecorded);
     if entries.is_empty() {
         return Delivered::default();
     }

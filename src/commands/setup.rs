@@ -120,6 +120,24 @@ impl Setup {
         store::Dir::create(&self.state_path()?)
     }
 
+    /// The same for healing, which goes on when that has become read-only: then it remembers elsewhere, and the
+    /// second of the two is true.
+    pub(super) fn state_dir_to_heal(&self) -> Result<(store::Dir, bool)> {
+        let home = self.state_dir()?;
+        let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+        let runtime = runtime.filter(|path| self.euid != 0 && path.is_absolute());
+        let Some(refuge) = store::refuge(&home, &runtime.unwrap_or_else(|| "/run".into()))? else {
+            return Ok((home, false));
+        };
+        self.screen.note(&format!(
+            "warning: the state directory `{0}` is on a read-only file system; until that is over, `{1}` is used\n  \
+             hint: see why: `findmnt -T '{0}'`",
+            home.path().display(),
+            refuge.path().display()
+        ));
+        Ok((refuge, true))
+    }
+
     /// The config on disk; when that does not load, the last one that did, and what is wrong. None when
     /// there is no config file at all.
     pub(super) fn config_if_any(&self) -> Result<Option<Configured>> {

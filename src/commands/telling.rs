@@ -64,7 +64,8 @@ pub(super) fn story(
     }
 }
 
-/// The end of an incident that was healed or told of; one that nobody heard of ends as quietly as it began.
+/// The end of an incident that was healed, told of, or in which something was done, if only by a run that was killed
+/// over it; one that nobody heard of ends as quietly as it began.
 pub(super) fn closed(
     memory: &Memory,
     config: &Config,
@@ -73,8 +74,23 @@ pub(super) fn closed(
     flip: Option<&Flip>,
 ) -> Option<Story> {
     let (incident, closed) = (before?, flip?.closed.as_ref()?);
-    let worth = closed.healed_by.is_some() || incident.told.is_some();
-    worth.then(|| story(memory, config, sight.service, sight, &incident, Change::Resolved))
+    let story = story(memory, config, sight.service, sight, &incident, Change::Resolved);
+    let acted = story.attempts.iter().any(Attempt::counts);
+    (closed.healed_by.is_some() || incident.told.is_some() || acted).then_some(story)
+}
+
+/// The ends of incidents that a run saw and was killed before it could tell of them.
+pub(super) fn untold(memory: &Memory, config: &Config, sights: &[Sight]) -> Vec<Story> {
+    let told = |sight: &Sight| {
+        let state = memory.state.services.get(&sight.service.name)?;
+        let incident = state.untold.as_ref()?;
+        let mut story = story(memory, config, sight.service, sight, incident, Change::Resolved);
+        if let Some(past) = state.last_incident.as_ref().filter(|past| past.id == incident.id) {
+            story.lasted = past.closed.wall.duration_since(past.opened.wall).unsigned_abs();
+        }
+        Some(story)
+    };
+    sights.iter().filter_map(told).collect()
 }
 
 /// The broken config, told once for each way it is broken.

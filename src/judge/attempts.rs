@@ -23,15 +23,23 @@ pub fn begin_attempt(state: &mut ServiceState, remedy: &str, now: &Now) {
         remedy: remedy.to_owned(),
         at: now.stamp(),
         did: Vec::new(),
+        said: Vec::new(),
         took: Duration::ZERO,
         outcome: None,
     });
 }
 
 /// Notes how the attempt that was begun last ended. Does nothing when none is going on.
-pub fn end_attempt(state: &mut ServiceState, did: Vec<String>, outcome: Outcome, took: Duration) {
+pub fn end_attempt(
+    state: &mut ServiceState,
+    did: Vec<String>,
+    said: Vec<String>,
+    outcome: Outcome,
+    took: Duration,
+) {
     if let Some(attempt) = state.attempts.last_mut().filter(|a| a.outcome.is_none()) {
         attempt.did = did;
+        attempt.said = said;
         attempt.outcome = Some(outcome);
         attempt.took = took;
     }
@@ -103,7 +111,13 @@ mod tests {
         let (mut state, at) = cycles("d", &Policy::default());
         begin_attempt(&mut state, "service_restart", &now(at));
         assert_eq!(used(&state, secs(600), &now(at)), 1, "a killed run leaves it like this");
-        end_attempt(&mut state, Vec::new(), Outcome::Refused("no right".into()), secs(1));
+        end_attempt(
+            &mut state,
+            Vec::new(),
+            Vec::new(),
+            Outcome::Refused("no right".into()),
+            secs(1),
+        );
         assert_eq!(used(&state, secs(600), &now(at)), 0);
         attempt(&mut state, &now(at), still());
         assert_eq!(used(&state, secs(600), &now(at)), 1);
@@ -115,7 +129,7 @@ mod tests {
         let (mut state, at) = cycles("d", &Policy::default());
         attempt(&mut state, &now(at), still());
         let before = state.clone();
-        end_attempt(&mut state, Vec::new(), Outcome::Healed, secs(9));
+        end_attempt(&mut state, Vec::new(), Vec::new(), Outcome::Healed, secs(9));
         assert_eq!(state, before);
     }
 

@@ -185,7 +185,7 @@ impl Host {
                     Fate::Refuses => Outcome::Refused("not safe".into()),
                 };
                 self.truth += 3;
-                end_attempt(&mut state, Vec::new(), outcome, Duration::from_secs(3));
+                end_attempt(&mut state, Vec::new(), Vec::new(), outcome, Duration::from_secs(3));
                 self.save(&state);
                 if *fate == Fate::Heals {
                     state = self.look(&state, 'u');

@@ -69,7 +69,13 @@ pub(crate) fn cycles(letters: &str, policy: &Policy) -> (ServiceState, u64) {
 pub(crate) fn attempt(state: &mut ServiceState, at: &Now, outcome: impl Into<Option<Outcome>>) {
     begin_attempt(state, "service_restart", at);
     if let Some(outcome) = outcome.into() {
-        end_attempt(state, vec!["systemctl restart web.service".into()], outcome, secs(2));
+        end_attempt(
+            state,
+            vec!["systemctl restart web.service".into()],
+            Vec::new(),
+            outcome,
+            secs(2),
+        );
     }
 }
 

@@ -52,6 +52,9 @@ pub struct Attempt {
     /// What was executed, as a person would type it: `systemctl restart web.service`.
     #[serde(default)]
     pub did: Vec<String>,
+    /// What it found and had to leave for a person to know: a complaint of the config, where the other file went.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub said: Vec<String>,
     /// How long it took until the outcome was known, verification included.
     #[serde(with = "millis", default)]
     pub took: Duration,

@@ -14,8 +14,10 @@ mod atomic;
 mod bounded;
 mod names;
 mod read;
+mod refuge;
 #[cfg(test)]
 mod testing;
 
 pub use dir::Dir;
 pub use read::Unreadable;
+pub use refuge::refuge;

@@ -41,6 +41,7 @@ pub(super) fn state(secs: u64) -> State {
         incident: None,
         attempts: Vec::new(),
         last_incident: None,
+        untold: None,
         instance: Some("abc".into()),
         trails: crate::model::trail::Trails::default(),
         rest: Map::from_iter([("newer_service_key".to_owned(), "kept".into())]),

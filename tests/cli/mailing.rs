@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::fast;
 use crate::support::host::Host;
 
@@ -165,4 +167,50 @@ fn check_tells_only_when_asked_to() {
     host.run(&["check", "--notify"]).ends(0);
     host.run(&["check", "--notify"]).ends(0);
     assert_eq!(mails(&host).len(), 2);
+}
+
+#[test]
+fn what_a_killed_run_has_done_is_told_by_the_next() {
+    let host = host("touch $DIR/up; kill -9 $PPID");
+    let killed = host.command(&["heal"]).output().expect("it can be started");
+    assert_eq!(killed.status.code(), None, "{killed:?}");
+    assert_eq!(mails(&host).len(), 0);
+    for _ in 0..2 {
+        host.run(&["heal", "-q"]).silent();
+    }
+    let mails = mails(&host);
+    assert_eq!(mails.len(), 1, "{mails:?}");
+    assert!(mails[0].contains("no attempt was seen to heal it"), "{}", mails[0]);
+}
+
+#[test]
+fn an_outage_whose_end_was_saved_but_not_told_is_told_by_the_next_run() {
+    let host = host("touch $DIR/up");
+    host.run(&["heal"]).ends(0);
+    // As a run leaves it that is killed when it has saved what it saw, before anything is in the outbox.
+    let mut state = host.state();
+    let web = &mut state["services"]["web"];
+    let past = web["last_incident"].clone();
+    web["untold"] =
+        json!({"id": "web-19990102T030405Z", "opened": past["opened"], "reason": "missing"});
+    host.write("state/state.json", &state.to_string());
+    for _ in 0..2 {
+        host.run(&["heal", "-q"]).silent();
+    }
+    let told = |mail: &&String| mail.contains("Incident: web-19990102T030405Z");
+    assert_eq!(mails(&host).iter().filter(told).count(), 1, "{:?}", mails(&host));
+    assert_eq!(host.service("web")["untold"], json!(null));
+}
+
+#[test]
+fn what_cannot_be_put_into_the_outbox_is_sent_at_once() {
+    let host = host("touch $DIR/up");
+    host.run(&["check", "-q"]).ends(2);
+    // No folder can be made where a file is: like a full disk, for root too.
+    host.write("state/outbox", "");
+    host.run(&["heal", "-q"]).silent();
+    assert_eq!(mails(&host).len(), 1);
+    let said =
+        host.events().iter().any(|e| e["text"].as_str().unwrap().contains("could not be recorded"));
+    assert!(said, "{:?}", host.events());
 }

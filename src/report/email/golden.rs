@@ -30,6 +30,7 @@ fn attempt(secs: u64, did: &[&str], took_ms: u64, outcome: Option<Outcome>) -> A
             since_boot_ms: 5_000_000 + secs * 1000,
         },
         did: did.iter().map(ToString::to_string).collect(),
+        said: Vec::new(),
         took: Duration::from_millis(took_ms),
         outcome,
     }
@@ -98,6 +99,23 @@ fn verified(story: Story) -> Story {
         stable_for: Duration::from_secs(5),
         ..story
     }
+}
+
+#[test]
+fn what_a_remedy_found_is_told_when_it_helped_and_not_twice_when_it_did_not() {
+    let found = |outcome| Attempt {
+        said: vec!["`web.conf` differed in line 2".into()],
+        ..attempt(1, &["cp -p good web.conf"], 900, Some(outcome))
+    };
+    let steps = |outcome| {
+        section::how(&Story { attempts: vec![found(outcome)], ..story(Change::Resolved) })
+    };
+    let healed = steps(Outcome::Healed);
+    assert_eq!(
+        healed[1..],
+        ["Executed: cp -p good web.conf", "Found: `web.conf` differed in line 2"]
+    );
+    assert_eq!(steps(Outcome::StillDown("refused".into())).len(), 2);
 }
 
 fn resolved() -> Story {

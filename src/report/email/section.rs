@@ -211,6 +211,10 @@ pub(super) fn how(story: &Story) -> Vec<String> {
             Some(Outcome::Healed) => format!("Executed: {}", done(attempt)),
             _ => format!("Tried: {}: {}", done(attempt), result(attempt)),
         });
+        // One that failed has it in its result.
+        if attempt.outcome == Some(Outcome::Healed) {
+            steps.extend(attempt.said.iter().map(|said| format!("Found: {said}")));
+        }
     }
     for look in story.verified.iter().filter(|look| look.verdict.is_up()) {
         let seen = if look.detail.is_empty() { "up" } else { &look.detail };
