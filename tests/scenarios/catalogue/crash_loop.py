@@ -1,0 +1,19 @@
+"""It ends with 1 at every start: no restart can help, and it must not be tried for ever."""
+
+from kit import Service
+
+TITLE = "crashes at each start"
+FAILURES = ["F41"]
+EXPECTED = "escalated"
+SERVICES = [Service("books", serve="--fails-if {scene}/broken"), Service("neighbour")]
+
+
+def break_it(scene):
+    scene.flag("broken")
+    scene["books"].kill()
+
+
+def must_see(scene):
+    told = scene.mail("FAILED")
+    for words in ("MANUAL INTERVENTION REQUIRED", "exit status 1", f"journalctl -u {scene['books'].unit}"):
+        scene.must(words in told, f"the mail does not say `{words}`: {told}")

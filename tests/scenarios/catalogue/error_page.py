@@ -1,0 +1,12 @@
+"""To systemd it is active."""
+
+from kit import Service
+
+TITLE = "answers 200 with an error page"
+FAILURES = ["F13"]
+EXPECTED = "healed"
+SERVICES = [Service("books"), Service("neighbour")]
+
+
+def break_it(scene):
+    scene["books"].become("page")

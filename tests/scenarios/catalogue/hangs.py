@@ -1,0 +1,12 @@
+"""To systemd it is active."""
+
+from kit import Service
+
+TITLE = "accepts and never answers"
+FAILURES = ["F13"]
+EXPECTED = "healed"
+SERVICES = [Service("books"), Service("neighbour")]
+
+
+def break_it(scene):
+    scene["books"].become("hung")
