@@ -97,7 +97,14 @@ mod tests {
 
     fn response(status: u16, headers: &[(&str, &str)]) -> Response {
         let headers = headers.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
-        Response { status, headers, body: Vec::new(), took: Duration::ZERO, presented: vec![] }
+        Response {
+            status,
+            headers,
+            body: Vec::new(),
+            took: Duration::ZERO,
+            presented: vec![],
+            detour: None,
+        }
     }
 
     #[test]

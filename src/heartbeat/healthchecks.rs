@@ -97,6 +97,7 @@ mod tests {
             body: body.into(),
             took: Duration::ZERO,
             presented: vec![],
+            detour: None,
         }
     }
 

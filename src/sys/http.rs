@@ -1,8 +1,10 @@
 //! The only HTTP client. Every request has a deadline and a bound on what is read; TLS is verified against
 //! the host's trust store, which is loaded only when an `https` URL is asked for. Never follows a redirect
-//! unless told to, never puts a URL into an error (it may be a secret).
+//! unless told to, never sends another host what was meant for one, never puts a URL into an error (it may be a
+//! secret).
 
 mod line;
+mod redirect;
 
 use std::fmt;
 use std::io::Read;
@@ -10,13 +12,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ureq::config::Config;
-use ureq::http::{Method, Uri};
+use ureq::http::{HeaderName, HeaderValue, Method, Uri};
 use ureq::unversioned::transport::{ConnectProxyConnector, TcpConnector};
 use ureq::{Agent, Body, Error, Proxy};
 
+use crate::model::secret::Secret;
 use crate::sys::clock::{Deadline, Stopwatch};
 use crate::sys::http::line::{Names, Net, Tls, Unix};
+use crate::sys::http::redirect::Hop;
 use crate::sys::tls::{Noted, Presented, Trust};
 use crate::sys::why::why;
 
@@ -34,11 +40,12 @@ pub struct Request {
     pub url: String,
     /// Name and value.
     pub headers: Vec<(String, String)>,
-    /// Sent with `Content-Length`, also when empty, for methods that have a body.
+    /// Sent with `Content-Length`; when empty, for methods that always have a body.
     pub body: Vec<u8>,
     /// Bound on the whole exchange, redirects included.
     pub limit: Duration,
-    /// How many redirects are followed; 0 hands the redirect itself back.
+    /// How many redirects are followed; 0 hands the redirect itself back. `headers`, `body` and the user in the
+    /// URL go to the same scheme, host and port only.
     pub redirects: u32,
     /// At most this much of the answer's body is read.
     pub most: usize,
@@ -61,6 +68,17 @@ pub struct Response {
     pub took: Duration,
     /// What servers showed in handshakes: with redirects there can be several.
     pub presented: Vec<Presented>,
+    /// What redirects have to do with this answer, if it is not simply that to the request.
+    pub detour: Option<Detour>,
+}
+
+/// How a redirect kept a request from being answered as it was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Detour {
+    /// It led to this scheme, host and port, which were not sent our headers.
+    Stranger(String),
+    /// It was not followed: why, to follow "it redirects".
+    Stopped(String),
 }
 
 /// Why nothing came back, in words that never contain the URL.
@@ -116,41 +134,88 @@ impl Response {
     }
 }
 
-/// Asks once, and reads at most [`Request::most`] bytes of the answer's body. Whatever the other side does, it
-/// comes back by [`Request::limit`], give or take one read; only writing a large body to a side that takes
-/// single bytes can last longer, so a caller that must not be held leaves its thread behind.
+/// Asks, goes where redirects lead, and reads at most [`Request::most`] bytes of the answer's body. Whatever the
+/// other side does, it comes back by [`Request::limit`], give or take one read; only writing a large body to a side
+/// that takes single bytes can last longer, so a caller that must not be held leaves its thread behind.
 ///
 /// The environment's proxy (`HTTPS_PROXY`, `NO_PROXY` …) is used, but never for this host itself.
 pub fn send(request: &Request) -> Result<Response, Trouble> {
     let watch = Stopwatch::start();
-    let uri = parse(&request.url)?;
-    let method = Method::from_bytes(request.method.as_bytes())
-        .map_err(|_| Trouble::Request("no such method".into()))?;
-    let has_body = matches!(method, Method::POST | Method::PUT | Method::PATCH);
+    let deadline = Deadline::after(request.limit);
     let noted = Arc::new(Noted::default());
-    let agent = agent(request, &uri, &noted);
-    let mut head = ureq::http::Request::builder().method(method).uri(uri);
-    for (name, value) in &request.headers {
+    let mut hop = Hop::first(request)?;
+    let mut left = request.redirects;
+    loop {
+        let (head, body) = ask(&hop, request, deadline, &noted)?.into_parts();
+        let status = head.status.as_u16();
+        let headers = head.headers.iter().map(|(name, value)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        });
+        let mut response = Response {
+            status,
+            headers: headers.collect(),
+            body: Vec::new(),
+            took: Duration::ZERO,
+            presented: Vec::new(),
+            detour: hop.stranger.clone().map(Detour::Stranger),
+        };
+        let leads = matches!(status, 301 | 302 | 303 | 307 | 308) && left > 0;
+        if let Some(location) = response.header("location").filter(|_| leads) {
+            match hop.next(status, location) {
+                Ok(next) => {
+                    (hop, left) = (next, left - 1);
+                    continue;
+                }
+                Err(why) => response.detour = Some(Detour::Stopped(why)),
+            }
+        }
+        response.body = read(body, request.most)?;
+        response.took = watch.read();
+        response.presented = noted.take();
+        return Ok(response);
+    }
+}
+
+fn ask(
+    hop: &Hop<'_>,
+    request: &Request,
+    deadline: Deadline,
+    noted: &Arc<Noted>,
+) -> Result<ureq::http::Response<Body>, Trouble> {
+    let agent = agent(request, &hop.uri, deadline, noted);
+    let mut head = ureq::http::Request::builder().method(hop.method.clone()).uri(hop.uri.clone());
+    for (name, value) in &hop.headers {
         head = head.header(name, value);
     }
     let wrong = |_| Trouble::Request("a header is not valid".into());
-    let answer = if has_body {
-        agent.run(head.body(request.body.as_slice()).map_err(wrong)?)
+    let has_body = matches!(hop.method, Method::POST | Method::PUT | Method::PATCH);
+    let answer = if has_body || !hop.body.is_empty() {
+        agent.run(head.body(hop.body).map_err(wrong)?)
     } else {
         agent.run(head.body(()).map_err(wrong)?)
     };
-    let answer = answer.map_err(|err| trouble(err, "waiting for the answer"))?;
-    let (head, body) = answer.into_parts();
-    let headers = head.headers.iter().map(|(name, value)| {
-        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-    });
-    Ok(Response {
-        status: head.status.as_u16(),
-        headers: headers.collect(),
-        body: read(body, request.most)?,
-        took: watch.read(),
-        presented: noted.take(),
-    })
+    answer.map_err(|err| trouble(err, "waiting for the answer"))
+}
+
+/// Whether a header of this name can be sent with this value; the error never contains the value.
+pub fn valid_header(name: &str, value: &str) -> Result<(), String> {
+    // What tells how long the body is, and how it comes, is this module's to say.
+    const OURS: [&str; 4] = ["content-length", "transfer-encoding", "connection", "expect"];
+    if HeaderName::from_bytes(name.as_bytes()).is_err() {
+        return Err(format!("`{}` is no name of a header", crate::model::text::one_line(name, 40)));
+    }
+    if OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours)) {
+        return Err(format!("`{name}` cannot be set: what is sent is said in it"));
+    }
+    HeaderValue::from_str(value)
+        .map(drop)
+        .map_err(|_| format!("the value of `{name}` has characters that no header can have"))
+}
+
+/// The value of `Authorization` for a user with a password (RFC 7617).
+pub fn basic(user: &str, password: &Secret) -> Secret {
+    let pair = STANDARD.encode(format!("{user}:{}", password.reveal()));
+    Secret::new(&format!("Basic {pair}"))
 }
 
 /// Whether `url` is one that [`send`] can be asked for; the error never contains it.
@@ -168,12 +233,12 @@ fn parse(url: &str) -> Result<Uri, Trouble> {
     }
 }
 
-fn agent(request: &Request, uri: &Uri, noted: &Arc<Noted>) -> Agent {
+fn agent(request: &Request, uri: &Uri, deadline: Deadline, noted: &Arc<Noted>) -> Agent {
     let proxy = if request.unix.is_some() || is_here(uri) { None } else { Proxy::try_from_env() };
     let config = Config::builder()
-        .timeout_global(Some(request.limit))
+        .timeout_global(Some(deadline.left()))
         .http_status_as_error(false)
-        .max_redirects(request.redirects)
+        .max_redirects(0)
         .max_redirects_will_error(false)
         .user_agent(USER_AGENT)
         // The body is wanted as it is sent; nothing here unpacks it.
@@ -191,7 +256,7 @@ fn agent(request: &Request, uri: &Uri, noted: &Arc<Noted>) -> Agent {
         return Agent::with_parts(config, Unix(path.clone()), Names { unix: true });
     }
     let (trust, noted) = (request.trust.clone(), Arc::clone(noted));
-    let tls = Tls { trust, noted, deadline: Deadline::after(request.limit) };
+    let tls = Tls { trust, noted, deadline };
     let (proxy, tcp) = (ConnectProxyConnector::default(), TcpConnector::default());
     Agent::with_parts(config, Net { proxy, tcp, tls }, Names { unix: false })
 }
@@ -228,12 +293,11 @@ fn trouble(err: Error, doing: &str) -> Trouble {
         }
         Error::Io(err) => Trouble::Protocol(why(&err)),
         Error::HostNotFound => Trouble::Resolve("it has no address".into()),
-        Error::BadUri(_) | Error::RedirectFailed => {
-            Trouble::Protocol("it redirects to where it cannot be followed".into())
-        }
         Error::LargeResponseHeader(..) => Trouble::Protocol("its head is too large".into()),
         Error::Tls(err) => Trouble::Tls(err.into()),
-        Error::Http(_) => Trouble::Request("a header or the URL is not valid".into()),
+        Error::Http(_) | Error::BadUri(_) => {
+            Trouble::Request("a header or the URL is not valid".into())
+        }
         Error::Protocol(err) => {
             Trouble::Protocol(crate::model::text::one_line(&err.to_string(), 200))
         }

@@ -124,6 +124,90 @@ fn redirects_are_handed_back_or_followed_as_told() {
 }
 
 #[test]
+fn what_was_meant_for_one_place_never_comes_to_another() {
+    let stranger = fixed("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nREQUEST");
+    for (status, method) in [(302, "GET"), (307, "GET"), (303, "POST"), (308, "PUT")] {
+        let first = fixed(&format!(
+            "HTTP/1.1 {status} X\r\nLocation: http://127.0.0.1:{stranger}/\r\nContent-Length: 5\r\n\r\nmoved"
+        ));
+        let header = |name: &str| (name.to_owned(), "hunter2".to_owned());
+        let request = Request {
+            method: method.into(),
+            headers: vec![header("X-Api-Key"), header("Authorization"), header("Cookie")],
+            body: if method == "GET" { vec![] } else { b"hunter2".to_vec() },
+            redirects: 5,
+            ..get(format!("http://max:hunter2@127.0.0.1:{first}/"))
+        };
+        let response = send(&request).unwrap();
+        let place = format!("http://127.0.0.1:{stranger}");
+        if status == 308 {
+            assert_eq!((response.status, text(&response).as_str()), (308, "moved"));
+            let why = format!("to `{place}`, which is not sent a PUT");
+            assert_eq!(response.detour, Some(Detour::Stopped(why)));
+            continue;
+        }
+        let seen = text(&response).to_lowercase();
+        assert!(seen.starts_with("get / http/1.1\r\n"), "{seen}");
+        assert!(seen.contains(&format!("host: 127.0.0.1:{stranger}\r\n")), "{seen}");
+        for ours in ["hunter2", "x-api-key", "authorization", "content-length"] {
+            assert!(!seen.contains(ours), "{ours}: {seen}");
+        }
+        assert_eq!(response.detour, Some(Detour::Stranger(place)));
+    }
+}
+
+#[test]
+fn redirects_share_one_limit() {
+    let again = server(|mut stream| {
+        request_of(&mut stream);
+        std::thread::sleep(Duration::from_millis(100));
+        let _ = stream.write_all(b"HTTP/1.1 302 X\r\nLocation: /\r\nContent-Length: 0\r\n\r\n");
+    });
+    let limit = Duration::from_millis(350);
+    let request = Request { limit, redirects: 10, ..get(format!("http://127.0.0.1:{again}/")) };
+    let watch = Stopwatch::start();
+    assert!(matches!(send(&request), Err(Trouble::Timeout(_))));
+    assert!(watch.read() < Duration::from_millis(900), "{:?}", watch.read());
+}
+
+#[test]
+fn any_method_can_have_a_body_and_only_one_that_always_has_one_sends_its_length_of_nothing() {
+    for (method, body, want) in [
+        ("DELETE", "gone", true),
+        ("GET", "query", true),
+        ("OPTIONS", "", false),
+        ("PATCH", "", true),
+    ] {
+        let port = fixed("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nREQUEST");
+        let (url, method) = (format!("http://127.0.0.1:{port}/"), method.to_owned());
+        let request = Request { method, body: body.into(), ..get(url) };
+        let seen = text(&send(&request).unwrap());
+        let length = format!("content-length: {}\r\n", body.len());
+        assert_eq!(seen.to_lowercase().contains(&length), want, "{seen}");
+        assert!(seen.ends_with(&format!("\r\n\r\n{body}")), "{seen}");
+    }
+}
+
+#[test]
+fn a_header_that_cannot_be_sent_is_known_beforehand_without_its_value() {
+    for (name, value, want) in [
+        ("X-Key", "hunter2\u{e9}", Ok(())),
+        ("X Key", "hunter2", Err("`X Key` is no name of a header")),
+        ("", "hunter2", Err("`` is no name of a header")),
+        ("Content-length", "7", Err("`Content-length` cannot be set: what is sent is said in it")),
+        (
+            "X-Key",
+            "hunter2\r\nX: y",
+            Err("the value of `X-Key` has characters that no header can have"),
+        ),
+    ] {
+        assert_eq!(valid_header(name, value), want.map_err(str::to_owned), "{name}");
+    }
+    let secret = basic("max", &Secret::new("word"));
+    assert_eq!(secret.reveal(), "Basic bWF4OndvcmQ=");
+}
+
+#[test]
 fn what_does_not_come_ends_at_the_limit_with_its_phase() {
     let drip = |head: &'static str| {
         server(move |mut stream| {
