@@ -28,6 +28,8 @@ mod drill;
 mod hands_off;
 #[path = "real/heartbeat_scene.rs"]
 mod heartbeat_scene;
+#[path = "real/http_requests.rs"]
+mod http_requests;
 #[path = "real/logs.rs"]
 mod logs;
 #[path = "real/names_and_sockets.rs"]

@@ -2,11 +2,13 @@
 //! line. Only takes it apart: what a kind makes of its target and its options is `probe`'s.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::model::fields::Fields;
 use crate::model::node::{Entry, Node, Value};
 use crate::model::place::{Place, Problem, Problems};
+use crate::model::secret::{is_secret, shown_of_option};
 use crate::model::text::nearest;
 use crate::probe::Probe;
 
@@ -223,21 +225,57 @@ fn decoded(text: &str) -> Cow<'_, str> {
     String::from_utf8(out).map_or_else(|_| text.into(), Cow::Owned)
 }
 
-/// The text as an error may show it, a password in a URL left out, and the spot in it in characters.
+/// The text as an error may show it, what may be a secret left out, and the spot in it in characters.
 fn shown(text: &str, byte: usize) -> (String, usize) {
-    let spot = text[..byte].chars().count();
-    let Some(host) = text.find("://").map(|at| at + 3) else { return (text.to_owned(), spot) };
-    let authority = text[host..].split(['/', '?', '#']).next().unwrap_or_default();
-    let Some(user) = authority.rfind('@') else { return (text.to_owned(), spot) };
-    let Some(colon) = authority[..user].find(':') else { return (text.to_owned(), spot) };
-    let (from, to) = (host + colon + 1, host + user);
-    let masked = format!("{}***{}", &text[..from], &text[to..]);
-    if byte <= from {
-        (masked, spot)
-    } else {
-        let hidden = text[from..to].chars().count();
-        (masked, (spot + 3).saturating_sub(hidden))
+    let (mut out, mut from, mut spot) = (String::new(), 0, None);
+    for hidden in secrets(text) {
+        out.push_str(&text[from..hidden.start]);
+        if byte <= hidden.start {
+            spot = spot.or_else(|| {
+                Some(out.chars().count() - text.get(byte..hidden.start)?.chars().count())
+            });
+        } else if byte < hidden.end {
+            spot.get_or_insert(out.chars().count());
+        }
+        out.push_str("***");
+        from = hidden.end;
     }
+    let spot = spot.unwrap_or_else(|| out.chars().count() + text[from..byte].chars().count());
+    out.push_str(&text[from..]);
+    (out, spot)
+}
+
+/// Where in the short form of a URL a secret may stand, in order: the password before the host, values in the query
+/// and in the options.
+fn secrets(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let Some(host) = text.find("://").map(|at| at + 3) else { return found };
+    let authority = text[host..].split(['/', '?', '#']).next().unwrap_or_default();
+    if let Some(user) = authority.rfind('@')
+        && let Some(colon) = authority[..user].find(':')
+    {
+        found.push(host + colon + 1..host + user);
+    }
+    let after = host + authority.len();
+    let options = text[after..].find('#').map_or(text.len(), |at| after + at);
+    let query = text[after..options].find('?').map_or(options, |at| after + at);
+    for (part, options) in [(query..options, false), (options..text.len(), true)] {
+        let mut begins = part.start + 1;
+        for pair in text.get(begins..part.end).unwrap_or_default().split('&') {
+            if let Some((key, value)) = pair.split_once('=') {
+                let shown = match options {
+                    true => shown_of_option(key, value),
+                    false if is_secret(key) => 0,
+                    false => value.len(),
+                };
+                let ends = begins + pair.len();
+                let hidden = ends - value.len() + shown..ends;
+                found.extend(Some(hidden).filter(|hidden| !hidden.is_empty()));
+            }
+            begins += pair.len() + 1;
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -309,12 +347,28 @@ mod tests {
     }
 
     #[test]
-    fn a_password_in_a_url_is_not_shown_and_the_caret_stays_on_its_spot() {
-        let text = "https://me:s3cret@host/x#statsu=200";
-        let spot = text.find("statsu").unwrap();
-        let (shown, spot) = shown(text, spot);
-        assert_eq!(shown, "https://me:***@host/x#statsu=200");
-        assert!(shown[spot..].starts_with("statsu"));
+    fn what_may_be_a_secret_is_not_shown_and_the_caret_stays_on_its_spot() {
+        for (text, at, want) in [
+            ("https://me:s3cret@host/x#statsu=200", "statsu", "https://me:***@host/x#statsu=200"),
+            ("https://me:s3cret@host/x", "https", "https://me:***@host/x"),
+            ("https://me:s3cret@host/x", "cret", "https://me:***@host/x"),
+            ("http://h/?token=s3cret&b=ü#statsu=1", "statsu", "http://h/?token=***&b=ü#statsu=1"),
+            (
+                "http://h/#header=X-Key: s3cret&statsu=1",
+                "statsu",
+                "http://h/#header=X-Key:***&statsu=1",
+            ),
+            ("http://h/#statsu=1&body=s3cret=1", "statsu", "http://h/#statsu=1&body=***"),
+            ("http://h/#password=s3cret&x=s", "password", "http://h/#password=***&x=s"),
+            ("http://h/#header=s3cret", "s3cret", "http://h/#header=***"),
+            ("http://h/#token_file=/a", "/a", "http://h/#token_file=/a"),
+        ] {
+            let (shown, spot) = shown(text, text.find(at).unwrap());
+            assert_eq!(shown, want);
+            let spot: String = shown.chars().skip(spot).collect();
+            let at = if at.ends_with("cret") { "***" } else { at };
+            assert!(spot.starts_with(at), "{text}: {spot}");
+        }
     }
 
     #[test]

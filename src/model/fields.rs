@@ -77,12 +77,13 @@ impl<'p> Fields<'p> {
         self.entries.iter().any(|e| e.key == key && e.node.value != Value::Null)
     }
 
-    /// What is set and not yet read, as the short form writes it: `free=10%&under=2s`. Tables are left out.
-    pub fn short(&self) -> String {
-        let words = self
-            .entries
-            .iter()
-            .filter_map(|entry| Some(format!("{}={}", entry.key, short(&entry.node.value)?)));
+    /// What is set and not yet read, as the short form writes it: `free=10%&under=2s`. Tables are left out, and
+    /// of the value of a key only as many bytes shown as `part` says: `header=Authorization:***`.
+    pub fn short(&self, part: fn(&str, &str) -> usize) -> String {
+        let words = self.entries.iter().filter_map(|entry| {
+            let value = short(&entry.node.value, &|text| part(&entry.key, text))?;
+            Some(format!("{}={value}", entry.key))
+        });
         words.collect::<Vec<_>>().join("&")
     }
 
@@ -382,8 +383,33 @@ impl<'p> Fields<'p> {
         plain.or(file).or(env)
     }
 
+    /// Texts that no error shows: a list of strings, or one, which in the short form may hold several, with a line
+    /// break (`%0A`) between them. With the place of each.
+    pub fn secret_texts(&mut self, key: &'static str) -> Vec<(String, Place)> {
+        let Some(node) = self.node(key) else { return Vec::new() };
+        let items = match node.value {
+            Value::List(items) => items,
+            Value::Word(lines) => {
+                let lines = lines.split('\n').map(|line| (line.to_owned(), node.place.clone()));
+                return lines.collect();
+            }
+            _ => vec![node],
+        };
+        let mut texts = Vec::new();
+        for item in items {
+            if let Some(text) = text_of(&item.value) {
+                texts.push((text, item.place));
+            } else {
+                let found = item.value.kind();
+                let message = format!("`{key}` expects a string in quotes, found {found}");
+                self.wrong(&item.place, message, None);
+            }
+        }
+        texts
+    }
+
     /// Like [`Self::word`], but no error shows what was found.
-    fn secret_text(&mut self, key: &'static str) -> Option<String> {
+    pub fn secret_text(&mut self, key: &'static str) -> Option<String> {
         let node = self.node(key)?;
         let text = text_of(&node.value);
         let message = match &text {
@@ -408,6 +434,14 @@ impl<'p> Fields<'p> {
     pub fn problem(&mut self, key: &str, message: impl Into<String>, hint: Option<String>) {
         let place = self.place_of(key);
         self.wrong(&place, message.into(), hint);
+    }
+
+    /// Takes away `key` if it is set, which is a mistake of its own: in these words, and with this hint.
+    pub fn refuse(&mut self, key: &str, message: &str, hint: String) {
+        if let Some(index) = self.entries.iter().position(|entry| entry.key == key) {
+            let place = self.entries.remove(index).node.place;
+            self.problems.at_with_hint(&place, message, hint);
+        }
     }
 
     /// A problem with a value that was found at `place`.
@@ -503,7 +537,7 @@ mod tests {
                 entry(3, "of", Value::List(list)),
                 entry(4, "not", Value::Null),
             ],
-            |fields| assert_eq!(fields.short(), "free=10%&of=1"),
+            |fields| assert_eq!(fields.short(|_, text| text.len()), "free=10%&of=1"),
         );
     }
 

@@ -1,6 +1,7 @@
 //! What TOML, JSON and the short form of a probe come to: values with their places. Reads nothing itself.
 
 use crate::model::place::Place;
+use crate::model::text::one_line;
 
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,14 +66,19 @@ pub(super) fn text_of(value: &Value) -> Option<String> {
     }
 }
 
-pub(super) fn short(value: &Value) -> Option<String> {
+/// As the short form writes it; of each text only the first bytes, as many as `shown` says.
+pub(super) fn short(value: &Value, shown: &dyn Fn(&str) -> usize) -> Option<String> {
     Some(match value {
-        Value::Text(text) | Value::Word(text) => crate::model::text::one_line(text, 80),
+        Value::Text(text) | Value::Word(text) => match shown(text) {
+            all if all >= text.len() => one_line(text, 80),
+            some => format!("{}***", one_line(&text[..some], 80)),
+        },
         Value::Int(number) => number.to_string(),
         Value::Float(number) => number.to_string(),
         Value::Bool(flag) => flag.to_string(),
         Value::List(items) => {
-            let words: Option<Vec<_>> = items.iter().map(|item| short(&item.value)).collect();
+            let words: Option<Vec<_>> =
+                items.iter().map(|item| short(&item.value, shown)).collect();
             words?.join(",")
         }
         Value::Null | Value::Table(_) => return None,
@@ -82,7 +88,7 @@ pub(super) fn short(value: &Value) -> Option<String> {
 pub(super) fn shown(value: &Value) -> String {
     match value {
         Value::Text(text) | Value::Word(text) => {
-            format!("the string `{}`", crate::model::text::one_line(text, 40))
+            format!("the string `{}`", one_line(text, 40))
         }
         Value::Int(number) => format!("`{number}`"),
         Value::Float(number) => format!("`{number}`"),

@@ -14,6 +14,11 @@ impl Secret {
         Self(value.trim().to_owned())
     }
 
+    /// `value` as it is, white space and all.
+    pub fn exact(value: String) -> Self {
+        Self(value)
+    }
+
     /// The value itself, for the one call that needs it.
     pub fn reveal(&self) -> &str {
         &self.0
@@ -42,6 +47,29 @@ pub enum SecretSource {
     Env(String),
 }
 
+/// Whether the value of what is called so must not be seen.
+pub fn is_secret(name: &str) -> bool {
+    const NAMES: [&str; 8] = ["token", "key", "secret", "pass", "pwd", "auth", "sig", "cookie"];
+    let name = name.to_lowercase();
+    NAMES.iter().any(|secret| name.contains(secret))
+}
+
+/// How many bytes of the value of an option `key` of a URL's probe may be shown: none of a body or of what is
+/// called like a secret, of a header its name and a path, of others all.
+pub fn shown_of_option(key: &str, value: &str) -> usize {
+    match key {
+        "header" => value.find(':').map_or(0, |colon| colon + 1),
+        "header_file" => match value.split_once(':') {
+            Some((name, path)) if !path.trim_start().starts_with('/') => name.len() + 1,
+            _ => value.len(),
+        },
+        "body" => 0,
+        // The name of a file is none.
+        _ if is_secret(key) && !key.ends_with("_file") => 0,
+        _ => value.len(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,5 +83,22 @@ mod tests {
         );
         assert_eq!(secret.scrub("535 hunter2 refused"), "535 *** refused");
         assert_eq!(Secret::new("").scrub("abc"), "abc");
+    }
+
+    #[test]
+    fn of_an_option_only_what_is_no_secret_is_shown() {
+        for (key, value, want) in [
+            ("header", "Authorization: Bearer x", "Authorization:"),
+            ("header", "hunter2", ""),
+            ("body", "user=max&pass=x", ""),
+            ("password", "x", ""),
+            ("token", "x", ""),
+            ("token_file", "/etc/x", "/etc/x"),
+            ("header_file", "X-Key: /etc/x", "X-Key: /etc/x"),
+            ("header_file", "X-Key: hunter2", "X-Key:"),
+            ("status", "2xx", "2xx"),
+        ] {
+            assert_eq!(&value[..shown_of_option(key, value)], want, "{key}");
+        }
     }
 }

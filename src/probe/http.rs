@@ -1,22 +1,22 @@
 //! `https://host/path#status=200&contains=ok`: a URL answers as it should, and soon enough. TLS is verified
 //! against the host's trust store. Reads a bounded part of the answer, and only if it is wanted; never shows
-//! what may be a secret in the URL.
+//! what may be a secret in the URL or in what it is asked with.
 
+mod address;
+mod asking;
+mod expecting;
 mod json;
 
-use std::ops::RangeInclusive;
-use std::time::Duration;
-
 use crate::model::fields::Fields;
-use crate::model::measure::{Measure, Unit};
-use crate::model::node::Value;
-use crate::model::text::{human_duration, one_line};
-use crate::model::trail::Before;
+use crate::model::text::human_duration;
 use crate::probe::certificate::Asked;
-use crate::probe::content::{self, Content};
-use crate::probe::limits::{Limits, MAIN, keys};
+use crate::probe::http::address::Address;
+use crate::probe::http::asking::Asking;
+use crate::probe::http::expecting::Expecting;
+use crate::probe::limits::keys;
+use crate::probe::took::Took;
 use crate::probe::{Answer, At};
-use crate::sys::http::{Request, Response, Trouble, send, valid};
+use crate::sys::http::{Request, Trouble, send};
 
 /// Followed unless told otherwise: as many as `http` to `https` to a login page and back need.
 const REDIRECTS: u32 = 5;
@@ -24,224 +24,103 @@ const REDIRECTS: u32 = 5;
 /// What to ask, and what the answer must be.
 #[derive(Debug, Clone)]
 pub struct Http {
-    url: String,
-    method: String,
+    address: Address,
+    asking: Asking,
     redirects: u32,
-    status: Vec<RangeInclusive<u16>>,
-    content: Content,
-    json: Vec<json::Condition>,
-    under: Option<Duration>,
-    time: Limits,
+    expecting: Expecting,
+    took: Took,
     asked: Asked,
 }
 
 impl Http {
-    /// `target` is the URL, or what follows the scheme's `:`. Keys: `status` (`200`, `2xx`, `200-299`, or a list;
-    /// any 2xx unless given), what must be in the body (see `content.rs` and `http/json.rs`), `under` (the whole
-    /// answer must come within it), `warn`, `crit` and their like (limits of that time, in seconds), `redirects`
-    /// (how many are followed, 0 to 10; 5 unless given), `method`.
+    /// `target` is the URL, or what follows the scheme's `:`. Keys: those of where it is asked, what it is asked
+    /// with and what it must answer (see the modules); of the time of the whole answer; of the certificate;
+    /// `redirects` (how many are followed, 0 to 10; 5 unless given).
     pub(super) fn read(kind: &str, target: &str, fields: &mut Fields<'_>) -> Option<Self> {
-        let url =
-            if target.starts_with("//") { format!("{kind}:{target}") } else { target.to_owned() };
-        let url = url.split('#').next().unwrap_or_default().to_owned();
-        let good = valid(&url).map_err(|err| fields.problem("target", err.to_string(), None));
-        let status = read_status(fields);
-        let content = Content::read(fields);
-        let json = json::read(fields);
-        let under = fields.duration("under");
-        let time = Limits::read(&MAIN, Unit::Seconds, fields);
+        let address = Address::read(kind, target, fields);
+        let method_at = fields.place_of("method");
+        let asking = Asking::read(address.as_ref(), fields);
+        let expecting = Expecting::read(fields);
+        if asking.method == "HEAD" && expecting.needs_body() {
+            let message = "the answer to `HEAD` has no body to look into";
+            fields.wrong(&method_at, message.into(), None);
+        }
+        let took = Took::read(fields);
         let redirects =
             fields.whole("redirects", 0..=10).and_then(|count| u32::try_from(count).ok());
-        let methods = ["GET", "HEAD", "POST", "OPTIONS"].map(|method| (method, method));
-        let method = fields.one_of("method", &methods).unwrap_or("GET");
-        if method == "HEAD" && (content.asks_for_something() || !json.is_empty()) {
-            fields.problem("method", "the answer to `HEAD` has no body to look into", None);
-        }
-        let plain = url.starts_with("http:");
+        let plain = address.as_ref().is_some_and(|address| address.url.starts_with("http:"));
         if plain && fields.has("days") {
             fields.problem("days", "a URL with `http://` has no certificate", None);
         }
         let asked = Asked::read(&keys!("days"), fields);
-        good.ok().map(|()| Self {
-            url,
-            method: method.to_owned(),
-            redirects: redirects.unwrap_or(REDIRECTS),
-            status: status.unwrap_or_else(|| vec![200..=299]),
-            content,
-            json,
-            under,
-            time,
-            asked,
-        })
+        let redirects = redirects.unwrap_or(REDIRECTS);
+        Some(Self { address: address?, asking, redirects, expecting, took, asked })
     }
 
-    /// The URL without what may be a secret: user, password, and query values whose names say so.
+    /// The URL without what may be a secret.
     pub(super) fn shown(&self) -> String {
-        let (scheme, rest) = self.url.split_once("://").unwrap_or_default();
-        let (rest, query) = rest.split_once('?').map_or((rest, None), |(a, b)| (a, Some(b)));
-        let (host, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
-        let host = host.rsplit('@').next().unwrap_or_default();
-        let query = query.map(|query| {
-            let parts: Vec<_> = query.split('&').map(without_secret).collect();
-            format!("?{}", parts.join("&"))
-        });
-        one_line(&format!("{scheme}://{host}{path}{}", query.unwrap_or_default()), 200)
+        self.address.shown()
     }
 
-    /// The host that is asked first.
-    pub(super) fn host_name(&self) -> &str {
-        self.authority().0
+    /// The host that is asked first over the network.
+    pub(super) fn host_name(&self) -> Option<&str> {
+        self.address.host_name()
     }
 
-    /// The port that is asked first.
-    pub(super) fn port(&self) -> u16 {
-        let usual = if self.url.starts_with("https:") { 443 } else { 80 };
-        self.authority().1.parse().unwrap_or(usual)
-    }
-
-    /// Host and port of the URL; the port is empty where it is the scheme's own.
-    fn authority(&self) -> (&str, &str) {
-        let rest = self.url.split_once("://").map_or("", |(_, rest)| rest);
-        let place = rest.split(['/', '?']).next().unwrap_or_default();
-        let place = place.rsplit('@').next().unwrap_or_default();
-        let (host, port) = match place.strip_prefix('[') {
-            Some(rest) => rest.split_once(']').unwrap_or_default(),
-            None => place.split_at(place.find(':').unwrap_or(place.len())),
-        };
-        (host, port.trim_start_matches(':'))
-    }
-
-    /// Host and port, for messages.
-    fn host(&self) -> String {
-        let shown = self.shown();
-        let rest = shown.split_once("://").map_or("", |(_, rest)| rest);
-        rest.split(['/', '?']).next().unwrap_or_default().to_owned()
+    /// The port that is asked first over the network.
+    pub(super) fn port(&self) -> Option<u16> {
+        self.address.port()
     }
 
     pub(super) fn look(&self, at: &At<'_>) -> Answer {
+        let who = self.address.who();
+        let ready = match self.asking.ready() {
+            Ok(ready) => ready,
+            Err(unready) => {
+                let answer = Answer::unknown(format!("`{who}` was not asked: {}", unready.why));
+                return match unready.hint {
+                    Some(hint) => answer.hinting(hint),
+                    None => answer,
+                };
+            }
+        };
         let request = Request {
-            method: self.method.clone(),
-            url: self.url.clone(),
-            headers: Vec::new(),
-            body: Vec::new(),
+            method: self.asking.method.to_owned(),
+            url: self.address.url.clone(),
+            headers: ready.headers,
+            body: ready.body,
             limit: at.limit,
             redirects: self.redirects,
-            most: if self.content.asks() || !self.json.is_empty() { content::MOST } else { 0 },
-            unix: None,
+            most: self.expecting.most(),
+            unix: self.address.unix.clone(),
             trust: self.asked.trust.clone(),
         };
-        match send(&request) {
+        let answer = self.answered(&request, &who, at);
+        let answer = ready
+            .warnings
+            .into_iter()
+            .fold(answer, |answer, (said, hint)| answer.warning(said).hinting(hint));
+        answer.scrubbed(&ready.secrets)
+    }
+
+    fn answered(&self, request: &Request, who: &str, at: &At<'_>) -> Answer {
+        match send(request) {
             Ok(response) => {
-                let answer = self.judge(&response, at.before);
-                self.asked.hold(answer, &self.host(), &response.presented, at.before)
+                let asked = expecting::Asked { who, method: self.asking.method };
+                let answer = self.expecting.judge(&response, who);
+                let answer = self.took.hold(answer, response.took, "answered", who, at);
+                let answer = self.expecting.sized(answer, &response, &asked, at.before);
+                self.asked.hold(answer, who, &response.presented, at.before)
             }
-            Err(Trouble::Here(why)) => {
-                Answer::unknown(format!("`{}` cannot be judged: {why}", self.host()))
-            }
+            Err(Trouble::Here(why)) => Answer::unknown(format!("`{who}` cannot be judged: {why}")),
+            Err(trouble @ Trouble::Request(_)) => Answer::unknown(format!("`{who}`: {trouble}")),
             Err(Trouble::Timeout(doing)) => Answer::down(format!(
-                "`{}` did not answer within {}: timed out while {doing}",
-                self.host(),
+                "`{who}` did not answer within {}: timed out while {doing}",
                 human_duration(at.limit)
             )),
-            Err(trouble) => Answer::down(format!("`{}`: {trouble}", self.host())),
+            Err(trouble) => Answer::down(format!("`{who}`: {trouble}")),
         }
     }
-
-    fn judge(&self, response: &Response, before: &Before) -> Answer {
-        let status = response.status_line();
-        let host = self.host();
-        let cut = !self.json.is_empty() && response.body.len() >= content::MOST;
-        let wrong = self.wrong(response);
-        let answer = match wrong.or_else(|| self.wrong_json(response).filter(|_| !cut)) {
-            Some(wrong) => Answer::down(format!("`{host}` {wrong}")),
-            None if cut => {
-                Answer::unknown(format!("`{host}` answers more JSON than is read: 1 MiB"))
-            }
-            None => Answer::up(""),
-        };
-        let time = response.took.as_secs_f64();
-        let said = format!("`{host}` answers in {}", Unit::Seconds.shown(time));
-        let time = Measure::new("time", time, Unit::Seconds).between(Some(0.0), None);
-        self.time.hold(answer.saying(status), time, &said, before)
-    }
-
-    fn wrong_json(&self, response: &Response) -> Option<String> {
-        json::wrong(&self.json, &response.body).map(|wrong| format!("answers {wrong}"))
-    }
-
-    /// What is wrong with the answer, to follow the host's name.
-    fn wrong(&self, response: &Response) -> Option<String> {
-        if !self.status.iter().any(|range| range.contains(&response.status)) {
-            let status = response.status_line();
-            return Some(format!("answers {status}, expected {}", shown_status(&self.status)));
-        }
-        if let Some(wrong) = self.content.wrong_as(&response.body, "with ", "without ") {
-            return Some(format!("answers {wrong}"));
-        }
-        let under = self.under.filter(|under| response.took >= *under)?;
-        let (took, under) = (human_duration(response.took), human_duration(under));
-        Some(format!("answers too slowly: {took}, expected under {under}"))
-    }
-}
-
-/// `token=abc` as `token=***`.
-fn without_secret(part: &str) -> String {
-    match part.split_once('=') {
-        Some((name, _)) if is_secret(name) => format!("{name}=***"),
-        _ => part.to_owned(),
-    }
-}
-
-/// Whether the value of what is called so must not be seen.
-fn is_secret(name: &str) -> bool {
-    const NAMES: [&str; 7] = ["token", "key", "secret", "pass", "pwd", "auth", "sig"];
-    let name = name.to_lowercase();
-    NAMES.iter().any(|secret| name.contains(secret))
-}
-
-fn read_status(fields: &mut Fields<'_>) -> Option<Vec<RangeInclusive<u16>>> {
-    let expected = "status codes such as `200`, `2xx`, `200-299` or a list of them";
-    fields.read("status", expected, |value| {
-        let words: Vec<String> = match value {
-            Value::Text(text) | Value::Word(text) => text.split(',').map(str::to_owned).collect(),
-            Value::Int(number) => vec![number.to_string()],
-            Value::List(items) => {
-                let words = items.iter().map(|item| match &item.value {
-                    Value::Text(text) | Value::Word(text) => Some(text.clone()),
-                    Value::Int(number) => Some(number.to_string()),
-                    _ => None,
-                });
-                words.collect::<Option<_>>()?
-            }
-            _ => return None,
-        };
-        words.iter().map(|word| parse_status(word.trim())).collect::<Option<Vec<_>>>()
-    })
-}
-
-fn parse_status(word: &str) -> Option<RangeInclusive<u16>> {
-    let code = |text: &str| {
-        text.parse::<u16>().ok().filter(|code| text.len() == 3 && (100..=599).contains(code))
-    };
-    if let Some(class) = word.strip_suffix("xx") {
-        let first = class.parse::<u16>().ok().filter(|class| (1..=5).contains(class))? * 100;
-        return Some(first..=first + 99);
-    }
-    match word.split_once('-') {
-        Some((from, to)) => {
-            let (from, to) = (code(from.trim())?, code(to.trim())?);
-            (from <= to).then_some(from..=to)
-        }
-        None => code(word).map(|code| code..=code),
-    }
-}
-
-fn shown_status(ranges: &[RangeInclusive<u16>]) -> String {
-    let words = ranges.iter().map(|range| match (*range.start(), *range.end()) {
-        (from, to) if from == to => from.to_string(),
-        (from, to) => format!("{from}-{to}"),
-    });
-    words.collect::<Vec<_>>().join(" or ")
 }
 
 #[cfg(test)]

@@ -127,6 +127,11 @@ impl Limits {
         self.warn.is_some() || self.crit.is_some()
     }
 
+    /// Whether it must not be `value`.
+    pub(super) fn fails(&self, value: f64) -> bool {
+        self.crit.is_some_and(|range| !range.holds(value))
+    }
+
     /// Holds a number to them. `said` is the number in words, which a reason begins with: `load 9.00`.
     pub(super) fn hold(&self, answer: Answer, number: Measure, said: &str, at: &Before) -> Answer {
         let Some(value) = number.value else { return answer.measuring(number) };

@@ -37,6 +37,7 @@ use std::time::Duration;
 
 use crate::model::fields::Fields;
 use crate::model::measure::Measure;
+use crate::model::secret::{Secret, shown_of_option};
 use crate::model::text::nearest;
 use crate::model::trail::{Before, Trail};
 use crate::model::unit::{ManagerKind, UnitName};
@@ -164,7 +165,10 @@ impl Probe {
         let timeout = fields.duration("timeout");
         let tries = fields.whole("tries", 1..=100).and_then(|tries| u32::try_from(tries).ok());
         let gap = fields.duration_or_zero("gap");
-        let options = fields.short();
+        let options = match kind {
+            "http" | "https" => fields.short(shown_of_option),
+            _ => fields.short(|_, text| text.len()),
+        };
         let unit = |manager, fields: &mut Fields<'_>| Unit::read(manager, target, fields);
         let read = match kind {
             "http" | "https" => Http::read(kind, target, &mut fields).map(Kind::Http),
@@ -223,7 +227,7 @@ impl Probe {
     /// The host that must be reached for it to be up, which may be this one; none for what never leaves it.
     pub fn host(&self) -> Option<String> {
         match &self.kind {
-            Kind::Http(http) => Some(http.host_name().to_owned()),
+            Kind::Http(http) => http.host_name().map(ToOwned::to_owned),
             Kind::Tcp(tcp) => tcp.host().map(ToOwned::to_owned),
             Kind::Tls(tls) => Some(tls.host().to_owned()),
             Kind::Dns(dns) => dns.host().map(ToOwned::to_owned),
@@ -234,7 +238,7 @@ impl Probe {
     /// The TCP port that it looks at, on [`Self::host`] or, without one, on this host.
     pub fn port(&self) -> Option<u16> {
         match &self.kind {
-            Kind::Http(http) => Some(http.port()),
+            Kind::Http(http) => http.port(),
             Kind::Tcp(tcp) => tcp.port(),
             Kind::Tls(tls) => Some(tls.port()),
             Kind::Port(port) => Some(port.number()),
@@ -376,6 +380,19 @@ impl Answer {
     /// With what a person can type; the first hint stays.
     fn hinting(mut self, hint: impl Into<String>) -> Self {
         self.hint.get_or_insert_with(|| hint.into());
+        self
+    }
+
+    /// Without these, wherever they came back.
+    fn scrubbed(mut self, secrets: &[Secret]) -> Self {
+        let scrub = |text: String| secrets.iter().fold(text, |text, secret| secret.scrub(&text));
+        self.verdict = match self.verdict {
+            Verdict::Up => Verdict::Up,
+            Verdict::Down(reason) => Verdict::Down(scrub(reason)),
+            Verdict::Unknown(reason) => Verdict::Unknown(scrub(reason)),
+        };
+        self.warning = self.warning.map(scrub);
+        self.detail = scrub(self.detail);
         self
     }
 

@@ -201,15 +201,20 @@ fn ask(
 pub fn valid_header(name: &str, value: &str) -> Result<(), String> {
     // What tells how long the body is, and how it comes, is this module's to say.
     const OURS: [&str; 4] = ["content-length", "transfer-encoding", "connection", "expect"];
-    if HeaderName::from_bytes(name.as_bytes()).is_err() {
+    if !is_name(name) {
         return Err(format!("`{}` is no name of a header", crate::model::text::one_line(name, 40)));
     }
     if OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours)) {
-        return Err(format!("`{name}` cannot be set: what is sent is said in it"));
+        return Err(format!("`{name}` is set by what is sent"));
     }
     HeaderValue::from_str(value)
         .map(drop)
         .map_err(|_| format!("the value of `{name}` has characters that no header can have"))
+}
+
+/// Whether a header can be called so.
+pub fn is_name(name: &str) -> bool {
+    HeaderName::from_bytes(name.as_bytes()).is_ok()
 }
 
 /// The value of `Authorization` for a user with a password (RFC 7617).
@@ -305,5 +310,7 @@ fn trouble(err: Error, doing: &str) -> Trouble {
     }
 }
 
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

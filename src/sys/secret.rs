@@ -1,6 +1,8 @@
 //! Reads a secret from where the config says it is. Never puts its value into an error.
 
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
@@ -25,8 +27,11 @@ pub fn read(source: &SecretSource) -> Result<Secret> {
             }
             let mut text = String::new();
             std::fs::File::open(path)
-                .and_then(|file| file.take(LARGEST).read_to_string(&mut text))
+                .and_then(|file| file.take(LARGEST + 1).read_to_string(&mut text))
                 .with_context(|| format!("cannot read the secret file `{shown}`"))?;
+            if text.len() as u64 > LARGEST {
+                bail!("cannot use the secret file `{shown}`: it has more than 64 KiB");
+            }
             text
         }
     };
@@ -35,6 +40,16 @@ pub fn read(source: &SecretSource) -> Result<Secret> {
         bail!("the secret from {} is empty", shown(source));
     }
     Ok(secret)
+}
+
+/// What is wrong with who may read the secret file at `path`, and what to type; nothing when it cannot be told.
+pub fn open_to_others(path: &Path) -> Option<(String, String)> {
+    let mode = std::fs::metadata(path).ok()?.mode() & 0o7777;
+    let shown = path.display();
+    (mode & 0o004 != 0).then(|| {
+        let said = format!("the secret file `{shown}` can be read by others (mode {mode:04o})");
+        (said, format!("`chmod o-rwx '{shown}'`"))
+    })
 }
 
 fn shown(source: &SecretSource) -> String {
@@ -48,19 +63,38 @@ fn shown(source: &SecretSource) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn a_missing_empty_or_odd_file_is_named_and_nothing_blocks() {
         let dir = tempfile::tempdir().unwrap();
         let empty = dir.path().join("empty");
         std::fs::write(&empty, "\n").unwrap();
+        let large = dir.path().join("large");
+        std::fs::write(&large, "x".repeat(65 * 1024)).unwrap();
         for (path, want) in [
             (dir.path().join("none"), "cannot read the secret file"),
             (empty, "is empty"),
+            (large, "it has more than 64 KiB"),
             (dir.path().to_owned(), "not a regular file"),
         ] {
             let err = format!("{:#}", read(&SecretSource::File(path)).unwrap_err());
             assert!(err.contains(want), "{err}");
         }
+    }
+    #[test]
+    fn a_file_that_others_can_read_is_told_with_what_to_type() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("token");
+        std::fs::write(&path, "x").unwrap();
+        let chmod = |mode| {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            open_to_others(&path)
+        };
+        assert_eq!((chmod(0o640), chmod(0o600)), (None, None));
+        let (said, hint) = chmod(0o644).unwrap();
+        assert!(said.ends_with("can be read by others (mode 0644)"), "{said}");
+        assert_eq!(hint, format!("`chmod o-rwx '{}'`", path.display()));
+        assert_eq!(open_to_others(&dir.path().join("none")), None);
     }
 }

@@ -1,5 +1,8 @@
 //! `check`: what it looks at, what it says, what it leaves alone.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
 use super::{WEB, fast};
 use crate::support::host::{Answers, Host};
 use crate::support::real;
@@ -57,6 +60,58 @@ fn a_dry_run_only_reads_the_config() {
         assert!(ran.stderr.contains(said), "{said:?} in {}", ran.stderr);
     }
     assert!(!host.path("state").exists());
+}
+
+#[test]
+fn what_a_url_is_asked_with_is_in_no_output_and_not_in_the_state() {
+    let (down, up) = (Answers::http("401 X", "", "hunter2"), Answers::http("200 OK", "", "{}"));
+    let keys = [
+        "header = [\"Authorization: hunter2\", \"X-Other: hunter2\"]",
+        "body = \"user=max&password=hunter2\"",
+        "user = \"max\"\npassword_file = \"$DIR/secret\"",
+        "token_file = \"$DIR/secret\"",
+        "header_file = \"X-Api-Key: $DIR/secret\"",
+        "body_file = \"$DIR/secret\"",
+    ];
+    let mut services = String::new();
+    for (index, keys) in keys.iter().enumerate() {
+        for (name, url) in [("up", up.url()), ("down", down.url())] {
+            services += &format!(
+                "[[service]]\nname = \"{name}{index}\"\nheal = \"off\"\n[[service.check]]\nprobe = \"{url}/\"\n{keys}\n"
+            );
+        }
+    }
+    let host = Host::with(&fast(&[&services]));
+    host.write("secret", "hunter2\n");
+    fs::set_permissions(host.path("secret"), fs::Permissions::from_mode(0o600)).unwrap();
+    for args in [
+        &["check"][..],
+        &["check", "-o", "json"],
+        &["check", "-o", "nagios"],
+        &["-v", "check"],
+        &["status"],
+        &["status", "-o", "json"],
+        &["heal", "--dry-run"],
+        &["heal"],
+    ] {
+        let ran = host.run(args);
+        assert!(!format!("{ran:?}").contains("hunter2"), "{ran:?}");
+        assert!(!format!("{ran:?}").contains("aHVudGVyMg"), "{ran:?}");
+        assert!(ran.stdout.contains("down5"), "{ran:?}");
+    }
+    let state = host.read("state/state.json");
+    assert!(state.contains("header=Authorization:***,X-Other:***"), "{state}");
+    assert!(state.contains("body=***") && state.contains("200 OK"), "{state}");
+    // What worked of the config is kept whole, for its owner alone.
+    let files = host.snapshot("state");
+    let files = files.iter().filter(|(path, ..)| !path.display().to_string().contains("last-good"));
+    for (path, _, bytes) in files {
+        let text = String::from_utf8_lossy(bytes);
+        assert!(!text.contains("hunter2"), "{}: {text}", path.display());
+    }
+    let ran = host.run(&["check", &format!("{}#header=X-Key: hunter2&bodyy=hunter2", up.url())]);
+    assert!(ran.code == 78 || ran.code == 64, "{ran:?}");
+    assert!(!ran.stderr.contains("X-Key: hunter2"), "{ran:?}");
 }
 
 #[test]

@@ -5,8 +5,8 @@ use serde_json::Value as Json;
 
 use crate::model::fields::Fields;
 use crate::model::node::Value;
+use crate::model::secret::is_secret;
 use crate::model::text::one_line;
-use crate::probe::http::is_secret;
 
 /// One condition.
 #[derive(Debug, Clone, PartialEq)]
@@ -147,7 +147,8 @@ impl Op {
     /// Only numbers have an order; `1` and `1.0` are the same, `1` and `"1"` are not.
     fn holds(self, found: &Json, wanted: &Json) -> bool {
         let numbers = found.as_f64().zip(wanted.as_f64());
-        let same = found == wanted || numbers.is_some_and(|(a, b)| a.total_cmp(&b).is_eq());
+        let equal = numbers.and_then(|(found, wanted)| found.partial_cmp(&wanted));
+        let same = found == wanted || equal.is_some_and(std::cmp::Ordering::is_eq);
         match (self, numbers) {
             (Self::Is, _) => same,
             (Self::IsNot, _) => !same,
@@ -212,7 +213,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const BODY: &str = r#"{"status": "ok", "queue": 150, "part": 0.5, "up": false, "none": null,
+    const BODY: &str = r#"{"status": "ok", "queue": 150, "part": 0.5, "nothing": -0.0, "up": false, "none": null,
         "checks": {"db": {"up": true}}, "nodes": [{"id": 7}], "a.b c": "x", "token": "hunter2"}"#;
 
     fn judged(condition: &str, body: &str) -> Option<String> {
@@ -234,6 +235,8 @@ mod tests {
             (r#"queue == "150""#, Some(r#"`queue` = 150, expected "150""#)),
             ("status < 5", Some(r#"`status` = "ok", expected < 5"#)),
             ("part == 5e-1", None),
+            ("nothing == 0", None),
+            ("nothing != 0.0", Some("`nothing` = -0.0, expected != 0.0")),
             ("checks.db.up", None),
             ("checks.db.up == true", None),
             ("checks.db", None),

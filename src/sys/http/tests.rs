@@ -1,5 +1,6 @@
 use super::*;
 use crate::sys::exec;
+use crate::sys::http::testing::{fixed, request_of};
 use crate::sys::tls::testing::listen as server;
 use std::io::Write;
 use std::net::TcpListener;
@@ -20,35 +21,6 @@ fn get(url: impl Into<String>) -> Request {
         unix: None,
         trust: Trust::default(),
     }
-}
-
-/// Reads one request, head and body.
-fn request_of(stream: &mut impl Read) -> String {
-    let (mut text, mut buffer) = (Vec::new(), [0; 4096]);
-    loop {
-        let so_far = String::from_utf8_lossy(&text).to_lowercase();
-        if let Some((head, body)) = so_far.split_once("\r\n\r\n") {
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-            if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
-                break;
-            }
-        }
-        match stream.read(&mut buffer) {
-            Ok(count) if count > 0 => text.extend_from_slice(&buffer[..count]),
-            _ => break,
-        }
-    }
-    String::from_utf8_lossy(&text).into_owned()
-}
-
-/// A server that gives everyone the same bytes, with the request's head where they say `REQUEST`.
-fn fixed(answer: &str) -> u16 {
-    let answer = answer.to_owned();
-    server(move |mut stream| {
-        let head = request_of(&mut stream);
-        let body = answer.replace("REQUEST", &head);
-        let _ = stream.write_all(body.as_bytes());
-    })
 }
 
 fn text(response: &Response) -> String {
@@ -194,7 +166,7 @@ fn a_header_that_cannot_be_sent_is_known_beforehand_without_its_value() {
         ("X-Key", "hunter2\u{e9}", Ok(())),
         ("X Key", "hunter2", Err("`X Key` is no name of a header")),
         ("", "hunter2", Err("`` is no name of a header")),
-        ("Content-length", "7", Err("`Content-length` cannot be set: what is sent is said in it")),
+        ("Content-length", "7", Err("`Content-length` is set by what is sent")),
         (
             "X-Key",
             "hunter2\r\nX: y",
