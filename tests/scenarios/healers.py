@@ -55,6 +55,7 @@ class Monit(Nothing):
     """Debian's monit as a daemon, one for each scenario."""
 
     name = "monit"
+    child = None
     patience = 60
     cycle = 5
 
@@ -85,8 +86,9 @@ class Monit(Nothing):
         self.child.send_signal(signal.SIGCONT)
 
     def stop(self):
-        self.child.terminate()
-        self.child.wait(30)
+        if self.child:
+            self.child.terminate()
+            self.child.wait(30)
 
 
 class MiracleMax(Nothing):
@@ -97,7 +99,7 @@ class MiracleMax(Nothing):
     binary = "/usr/local/bin/miraclemax"
 
     def prepare(self, scene):
-        self.scene, self.runs, self.child = scene, [], None
+        self.scene, self.runs, self.thread = scene, [], None
         self.paused = threading.Event()
         self.over = threading.Event()
         scene.config.write_text(scene.toml())
@@ -157,6 +159,8 @@ class MiracleMax(Nothing):
 
     def stop(self):
         self.over.set()
+        if not self.thread:
+            return
         self.thread.join(90)
         if self.thread.is_alive():
             pid = self.running()
