@@ -1,4 +1,20 @@
-"""Plays scenarios in the machine, side by side, and prints a line of JSON for each: `run` calls it."""
+"""Plays scenarios in the machine, side by side, and prints a line of JSON for each: `run` calls it.
+
+A file of catalogue/ is a scenario. It holds TITLE, FAILURES, EXPECTED, SERVICES and `break_it(scene)`, and where it differs:
+
+    BROKEN     names of the services that break (the first); all others are bystanders, as are `scene.bystander(...)`
+    ALONE      it is played in a machine of its own; ENGINES: in one that container engines can run in
+    PATIENCE   seconds until what is expected must have come; LOOKS: looks of the healer that show that it leaves alone
+    set_up     what is done before the services start; tear_down: in the end, come what may
+    healed     what counts as healed (the broken ones serve again, as new instances)
+
+What miraclemax must have said and written down, beside the outcome, which counts for all healers alike:
+
+    MAILS      ends of subjects, in any order; None: it looks itself (RESOLVED or FAILED for each that is broken, or none)
+    ATTEMPTS   the most it may make for each (1 to heal, 3 to give up, none to leave alone)
+    STATUS     in its state (up or failed); None: any. JOURNAL: whether it tells of the healing
+    after      what is done once the outcome is there; must_see: what else must be seen; proof: instead of all this
+"""
 
 import argparse
 import concurrent.futures

@@ -77,10 +77,10 @@ class Service:
     """
 
     def __init__(self, name, serve="", command=None, section="", unit="", keys="", checks=None, needs=(),
-                 strategies=("service_restart",), enabled=False, health="/health", monit="", address="127.0.0.1"):
+                 strategies=("service_restart",), enabled=False, address="127.0.0.1"):
         self.short, self.serve, self.command, self.section, self.unit_lines = name, serve, command, section, unit
         self.keys, self.checks, self.needs, self.strategies = keys, checks, needs, strategies
-        self.enabled, self.health, self.monit_lines, self.address = enabled, health, monit, address
+        self.enabled, self.address = enabled, address
         self.port = None if command else next(_ports)
         self.before = None
 
@@ -123,13 +123,10 @@ class Service:
     def stop(self):
         systemctl("stop", self.unit, check=False)
 
-    def url(self):
-        return f"http://127.0.0.1:{self.port}{self.health}"
-
     def probes(self):
         if self.checks is not None:
             return [self.fill(check) for check in self.checks]
-        return [self.url() + "#contains=ok"] if self.port and self.address == "127.0.0.1" else []
+        return [f"http://127.0.0.1:{self.port}/health#contains=ok"] if self.port and self.address == "127.0.0.1" else []
 
     def toml(self):
         lines = ["[[service]]", f'name = "{self.name}"', *self.manager_lines()]
@@ -152,11 +149,11 @@ class Service:
         lines = [f"check process {self.name} {found}", f'  start program = "{start}" with timeout 5 seconds',
                  f'  stop program = "{stop}"']
         if self.port and self.address == "127.0.0.1":
-            lines.append(f"  if failed host 127.0.0.1 port {self.port} protocol http request \"{self.health}\" "
+            lines.append(f'  if failed host 127.0.0.1 port {self.port} protocol http request "/health" '
                          'content = "ok" with timeout 2 seconds then restart')
         lines += [f"  depends on {self.scene.name}-{need}" for need in self.needs]
         lines += ["  if 3 restarts within 30 cycles then unmonitor"]
-        return "\n".join(lines + [self.fill(self.monit_lines)]) + "\n"
+        return "\n".join(lines) + "\n"
 
     def keep_alive(self):
         """`Restart=always` and nothing else; not where systemd refuses it."""
@@ -182,7 +179,7 @@ class Service:
         """Whether it serves: its port answers as it should, or its unit runs where it has none."""
         if not self.port:
             return self.show("ActiveState") == "active"
-        return self.ask(self.health) == (200, "ok\n")
+        return self.ask("/health") == (200, "ok\n")
 
     def ask(self, path, seconds=2):
         line = http.client.HTTPConnection(self.address, self.port, timeout=seconds)
