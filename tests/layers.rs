@@ -42,13 +42,15 @@ const ALLOWED: [(&str, &[&str]); 15] = [
 ];
 
 /// What commands share; everything else in `commands` is a command, and one command never imports another.
-const SHARED: [&str; 12] = [
+const SHARED: [&str; 14] = [
     "setup",
     "cycle",
     "gate",
     "memory",
     "healing",
     "attempting",
+    "rebooting",
+    "foretelling",
     "telling",
     "keeping",
     "signs",

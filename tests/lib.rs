@@ -34,6 +34,8 @@ mod http_requests;
 mod logs;
 #[path = "real/names_and_sockets.rs"]
 mod names_and_sockets;
+#[path = "real/remedies.rs"]
+mod remedies;
 #[path = "real/servers.rs"]
 mod servers;
 #[path = "real/silent_mail.rs"]

@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use crate::commands::cycle::Sight;
 use crate::commands::healing::Healing;
+use crate::commands::keeping;
 use crate::config::Service;
 use crate::judge::allowance::spend;
 use crate::judge::attempts::{begin_attempt, end_attempt};
+use crate::judge::ladder::Ladder;
 use crate::model::incident::{Incident, Outcome};
 use crate::model::policy::Policy;
 use crate::model::story::Change;
 use crate::model::text::human_duration;
+use crate::model::time::Now;
 use crate::model::trail::{Left, trails};
 use crate::model::unit::ManagerKind;
 use crate::model::verdict::Verdict;
@@ -30,7 +33,12 @@ const ACT_LIMIT: Duration = Duration::from_secs(60);
 pub(super) struct Case<'a> {
     pub(super) sight: Sight<'a>,
     pub(super) incident: Incident,
-    pub(super) step: usize,
+    /// What is left to climb.
+    pub(super) ladder: Ladder,
+    /// A step of the ladder has acted in this run.
+    pub(super) acted: bool,
+    /// The step that was tried last.
+    pub(super) strategy: Strategy,
     /// Attempts that the budget still has room for.
     pub(super) left: u32,
     /// The run of the unit before anything was done.
@@ -72,6 +80,7 @@ impl<'a> Healing<'a, '_> {
         let (name, incident) = (&service.name, &case.incident.id);
         spend(&mut self.memory.state.acts, &self.config.allowance, &now);
         self.acts += 1;
+        case.strategy = strategy;
         if let Some(state) = self.memory.state.services.get_mut(name) {
             begin_attempt(state, strategy.word(), &now);
         }
@@ -79,28 +88,21 @@ impl<'a> Healing<'a, '_> {
         self.memory.event(Kind::AttemptBegun, name, incident, strategy.word());
         self.eye.screen.progress(&format!("healing {name}: {}", strategy.word()));
         case.watch = Stopwatch::start();
-        let known_good = self.memory.dir.known_good(name);
-        let exe = self.memory.state.services.get(name).and_then(|state| state.exe.clone());
-        let managed = self.managed_units(name);
-        let patient = Patient {
-            service: &service.name,
-            port: service.port,
-            runner: case.sight.settled.runner.as_ref(),
-            facts: case.sight.facts(),
-            config_files: &service.config_files,
-            validate: service.validate.as_deref(),
-            may_kill: &service.may_kill,
-            known_good: &known_good,
-            managed_units: &managed,
-            exe: exe.as_deref(),
-            now: &now,
+        let limit = ACT_LIMIT.min(self.deadline.left());
+        let acted = match strategy {
+            Strategy::Reboot => self.reboot(case),
+            _ => self.with_patient(&case.sight, &now, |patient| {
+                remedy::apply(strategy, patient, self.reach, limit)
+            }),
         };
-        let acted =
-            remedy::apply(strategy, &patient, self.reach, ACT_LIMIT.min(self.deadline.left()));
         case.did = acted.did;
         case.said = acted.said;
+        keeping::add_evidence(self.memory, name, incident, strategy.word(), acted.shown);
         match acted.result {
-            Ok(()) => true,
+            Ok(()) => {
+                self.rebooting = strategy == Strategy::Reboot;
+                true
+            }
             Err(refusal) => {
                 // Nothing was done, so nothing was spent.
                 self.memory.state.acts.pop();
@@ -109,6 +111,34 @@ impl<'a> Healing<'a, '_> {
                 false
             }
         }
+    }
+
+    /// Hands all that is known of a service to a remedy.
+    pub(super) fn with_patient<T>(
+        &self,
+        sight: &Sight,
+        now: &Now,
+        act: impl FnOnce(&Patient<'_>) -> T,
+    ) -> T {
+        let service = sight.service;
+        let known_good = self.memory.dir.known_good(&service.name);
+        let state = self.memory.state.services.get(&service.name);
+        let managed = self.managed_units(&service.name);
+        act(&Patient {
+            service: &service.name,
+            port: service.port,
+            runner: sight.settled.runner.as_ref(),
+            facts: sight.facts(),
+            config_files: &service.config_files,
+            validate: service.validate.as_deref(),
+            may_kill: &service.may_kill,
+            cleanup: service.cleanup.as_ref(),
+            heal_command: service.heal_command.as_deref(),
+            known_good: &known_good,
+            managed_units: &managed,
+            exe: state.and_then(|state| state.exe.as_deref()),
+            now,
+        })
     }
 
     fn end(&mut self, case: &Case<'a>, outcome: Outcome) {
@@ -280,8 +310,11 @@ fn apart() -> Duration {
     Duration::from_millis(50 + u64::from(uuid::Uuid::new_v4().as_bytes()[0]))
 }
 
+/// Whether nothing new runs although something should.
 fn same_instance(case: &Case, sight: &Sight) -> bool {
-    case.before.is_some() && sight.facts().is_some_and(|facts| facts.instance == case.before)
+    !case.strategy.keeps_the_instance()
+        && case.before.is_some()
+        && sight.facts().is_some_and(|facts| facts.instance == case.before)
 }
 
 fn seen(sight: &Sight) -> String {

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::cli::{Format, Heal};
 use crate::commands::cycle::{Eye, Sight};
+use crate::commands::foretelling::Foretold;
 use crate::commands::healing::Healing;
 use crate::commands::keeping;
 use crate::commands::memory::Memory;
@@ -14,10 +15,8 @@ use crate::commands::posting::{self, Delivered};
 use crate::commands::setup::{Configured, Setup};
 use crate::commands::shown;
 use crate::commands::telling;
-use crate::judge::plan::{Action, Why};
 use crate::manager::Reach;
 use crate::model::story::Story;
-use crate::model::text::human_duration;
 use crate::model::trail::Left;
 use crate::outcome::Outcome;
 use crate::report::services::Shown;
@@ -129,52 +128,14 @@ fn preview(setup: &Setup, args: &Heal, configured: &Configured, dir: &Dir) -> Re
     for sight in &sights {
         healing.observe(sight, &sight.service.policy);
     }
-    let plans: Vec<(&str, String)> = sights
-        .iter()
-        .map(|sight| (sight.service.name.as_str(), in_words(&healing.plan(sight), sight, &reach)))
-        .collect();
+    let plans: Vec<_> = sights.iter().map(|sight| healing.foretold(sight)).collect();
     let text = match args.format {
-        Format::Json => {
-            let plans: Vec<_> =
-                plans.iter().map(|(name, plan)| json!({"service": name, "plan": plan})).collect();
-            format!("{:#}\n", json!(plans))
-        }
-        Format::Text => plans.iter().map(|(name, plan)| format!("{name}: {plan}\n")).collect(),
+        Format::Json => format!("{:#}\n", json!(plans)),
+        Format::Text => plans.iter().map(Foretold::text).collect(),
     };
     setup.screen.data(&text)?;
     if configured.broken.is_some() {
         return Ok(Outcome::Config);
     }
     Ok(shown::outcome(&healing.memory.state, &services))
-}
-
-fn in_words(action: &Action, sight: &Sight, reach: &Reach) -> String {
-    let reason = sight.verdict.reason();
-    match action {
-        Action::Leave(Why::Up) => "up, nothing to do".into(),
-        Action::Leave(why) => format!("left alone: {}: {reason}", why.words()),
-        Action::Blocked(by) => format!("down ({reason}), waits for {by}"),
-        Action::Wait { left, why } => {
-            format!("down ({reason}), waits {}: {why}", human_duration(*left))
-        }
-        Action::GiveUp(why) => format!("down ({reason}), would be given up: {why}"),
-        Action::HandsOff(why) => format!("down ({reason}), not to be touched: {why}"),
-        Action::Heal { half_open, .. } => {
-            let ladder = sight
-                .service
-                .strategies
-                .iter()
-                .map(|s| s.word())
-                .collect::<Vec<_>>()
-                .join(", then ");
-            let how = sight
-                .settled
-                .runner
-                .as_ref()
-                .map(|runner| runner.restart_command(reach))
-                .unwrap_or_default();
-            let once = if *half_open { " once (it was given up)" } else { "" };
-            format!("down ({reason}), would try{once}: {ladder} (`{how}`)")
-        }
-    }
 }

@@ -12,6 +12,7 @@ use crate::commands::telling;
 use crate::config::{Config, Service};
 use crate::judge::allowance::{Used, used_up};
 use crate::judge::brake;
+use crate::judge::ladder::{self, Ladder, Skipped};
 use crate::judge::order::{self, Needs};
 use crate::judge::plan::{Action, Circumstances, Why, plan};
 use crate::judge::settle::settle;
@@ -20,6 +21,7 @@ use crate::manager::Reach;
 use crate::model::policy::Policy;
 use crate::model::state::Status;
 use crate::model::story::{Change, Story};
+use crate::model::strategy::Strategy;
 use crate::model::text::human_duration;
 use crate::model::trail::Left;
 use crate::model::unit::{Found, ManagerKind};
@@ -48,6 +50,8 @@ pub(super) struct Healing<'a, 'm> {
     pub(super) brake: Option<String>,
     /// Attempts that this run has made.
     pub(super) acts: u32,
+    /// The host is being rebooted: nothing else is begun.
+    pub(super) rebooting: bool,
 }
 
 impl<'a, 'm> Healing<'a, 'm> {
@@ -69,6 +73,7 @@ impl<'a, 'm> Healing<'a, 'm> {
             since: None,
             brake: None,
             acts: 0,
+            rebooting: false,
         }
     }
 
@@ -153,13 +158,22 @@ impl<'a, 'm> Healing<'a, 'm> {
         let action = self.plan(&sight);
         self.settle(&sight, &action);
         let Action::Heal { left, .. } = action else { return None };
-        let incident = self.memory.state.services.get(&sight.service.name)?.incident.clone()?;
+        let now = self.memory.now();
+        let state = self.memory.state.services.get_mut(&sight.service.name)?;
+        let incident = state.incident.clone()?;
+        let ladder = Ladder::new(&sight.service.strategies, state, &now);
+        let untold = ladder::untold(&ladder, state);
+        for skipped in untold {
+            self.say_skipped(&sight.service.name, &incident.id, &skipped.told());
+        }
         let before = sight.facts().and_then(|facts| facts.instance.clone());
         self.keep_evidence(&sight, &incident.id);
         Some(Case {
             sight,
             incident,
-            step: 0,
+            ladder,
+            acted: false,
+            strategy: Strategy::ServiceRestart,
             left,
             before,
             watch: Stopwatch::start(),
@@ -181,15 +195,24 @@ impl<'a, 'm> Healing<'a, 'm> {
         };
         let blocked_by = order::blocked_by(&service.needs, &self.memory.state.services);
         let now = self.memory.now();
+        let age = state.incident.as_ref().map_or(Duration::ZERO, |i| now.elapsed(&i.opened));
+        let start_grace = service.policy.start_grace;
         let grace = grace(self.since.as_ref(), &service.policy, &now);
         let about = Circumstances {
-            found: told(sight),
+            found: told(sight)
+                .and_then(|found| ladder::found(found, &service.strategies, age, start_grace)),
             blocked_by,
             can_act: Ok(()),
             held: state.held.as_deref(),
             grace: grace.as_ref().map(|(left, why)| (*left, why.as_str())),
         };
         plan(state, &service.policy, &about, &now)
+    }
+
+    /// Says once that a step is not tried for now.
+    fn say_skipped(&self, service: &str, incident: &str, text: &str) {
+        self.memory.event(Kind::StepSkipped, service, incident, text);
+        self.memory.journal(Priority::Notice, service, text, &[]);
     }
 
     fn climb(&mut self, mut open: Vec<Case<'a>>) {
@@ -207,7 +230,8 @@ impl<'a, 'm> Healing<'a, 'm> {
     /// Tries the ladder's next steps until one acts. None when nothing is left to try in this run.
     fn step(&mut self, mut case: Case<'a>) -> Option<Case<'a>> {
         let service = case.sight.service;
-        while let Some(&strategy) = service.strategies.get(case.step).filter(|_| case.left > 0) {
+        while case.left > 0 && !self.rebooting {
+            let Some(strategy) = case.ladder.next(case.acted, case.left) else { break };
             if self.deadline.left() < WORTH_BEGINNING {
                 self.exhausted(&case.sight);
                 let text = "the run's deadline came first; the next run goes on";
@@ -228,11 +252,15 @@ impl<'a, 'm> Healing<'a, 'm> {
                     return None;
                 }
             }
-            case.step += 1;
-            if self.act(&mut case, strategy) {
+            if self.act(&mut case, strategy) && !self.rebooting {
+                case.acted = true;
                 case.left -= 1;
                 return Some(case);
             }
+        }
+        if self.rebooting {
+            self.comes_next(&service.name, "the host is being rebooted".into());
+            return None;
         }
         self.exhausted(&case.sight);
         None
@@ -285,12 +313,21 @@ impl<'a, 'm> Healing<'a, 'm> {
             &incident,
             Change::Failed,
         );
+        story.skipped = self.skipped(sight);
         story.next = tried_again.unwrap_or_default();
         story.left_alone = match action {
             Action::HandsOff(why) => Some(why.clone()),
             _ => None,
         };
         self.stories.push(story);
+    }
+
+    /// The steps of its ladder that are skipped now, in words.
+    pub(super) fn skipped(&self, sight: &Sight) -> Vec<String> {
+        let service = sight.service;
+        let Some(state) = self.memory.state.services.get(&service.name) else { return Vec::new() };
+        let ladder = Ladder::new(&service.strategies, state, &self.memory.now());
+        ladder.skipped.iter().map(Skipped::words).collect()
     }
 
     /// Takes in a look; tells of an incident that it closed.

@@ -7,7 +7,7 @@ use crate::commands::cycle::Sight;
 use crate::commands::memory::Memory;
 use crate::config::{Service, Source};
 use crate::manager::Reach;
-use crate::model::story::Evidence;
+use crate::model::story::{Evidence, Trace};
 use crate::model::unit::UnitFacts;
 use crate::remedy::known_good;
 use crate::report::cause;
@@ -19,6 +19,8 @@ use crate::sys::clock::Deadline;
 const EVIDENCE: &str = "evidence.json";
 /// Lines of its log that go into the evidence.
 const LOG_LINES: usize = 20;
+/// What remedies showed, kept of one incident.
+const TRACES: usize = 6;
 
 /// Takes the evidence that a restart would destroy, and keeps it with the incident. What was kept by an
 /// earlier attempt stays: the first failure says most.
@@ -40,15 +42,34 @@ pub(super) fn keep_evidence(
         None => Vec::new(),
     };
     let cause = unit.as_ref().and_then(|facts| cause::cause(facts, &log));
-    let evidence = Evidence { unit, log, cause, common: common.map(str::to_owned) };
-    let text = serde_json::to_string_pretty(&evidence).unwrap_or_default();
+    let evidence =
+        Evidence { unit, log, cause, common: common.map(str::to_owned), remedies: Vec::new() };
+    keep(memory, &sight.service.name, incident, &evidence);
+}
+
+/// Adds what a remedy showed to the incident's evidence; of many the first and the last are kept.
+pub(super) fn add_evidence(
+    memory: &Memory,
+    service: &str,
+    incident: &str,
+    remedy: &str,
+    lines: Vec<String>,
+) {
+    if lines.is_empty() {
+        return;
+    }
+    let mut evidence = evidence_of(memory.dir, incident).unwrap_or_default();
+    evidence.remedies.push(Trace { remedy: remedy.to_owned(), lines });
+    if evidence.remedies.len() > TRACES {
+        evidence.remedies.remove(TRACES / 2);
+    }
+    keep(memory, service, incident, &evidence);
+}
+
+fn keep(memory: &Memory, service: &str, incident: &str, evidence: &Evidence) {
+    let text = serde_json::to_string_pretty(evidence).unwrap_or_default();
     if let Err(err) = incidents::keep(memory.dir, incident, EVIDENCE, &text) {
-        memory.event(
-            Kind::State,
-            &sight.service.name,
-            incident,
-            &format!("evidence was not kept: {err:#}"),
-        );
+        memory.event(Kind::State, service, incident, &format!("evidence was not kept: {err:#}"));
     }
 }
 

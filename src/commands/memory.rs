@@ -9,13 +9,16 @@ use anyhow::Result;
 use crate::commands::cycle::Sight;
 use crate::commands::setup::Setup;
 use crate::config::Config;
+use crate::judge::last_resort;
 use crate::judge::since::Since;
 use crate::judge::transition::transition;
+use crate::model::incident;
 use crate::model::policy::Policy;
 use crate::model::state::{Cycle, Flip, HAPPENINGS, Happening, State, Status};
 use crate::model::text::human_duration;
 use crate::model::time::Now;
 use crate::model::trail::trails;
+use crate::model::verdict::Verdict;
 use crate::outcome::{Outcome, Refusal};
 use crate::store::Dir;
 use crate::store::events::{self, Event, Kind};
@@ -93,6 +96,7 @@ impl<'a> Memory<'a> {
     pub(super) fn observe(&mut self, sight: &Sight, policy: &Policy) -> Option<Flip> {
         let now = self.now();
         let name = &sight.service.name;
+        self.conclude_reboot(name, &sight.verdict, policy, &now);
         let prev = self.state.services.get(name);
         let id = || format!("{name}-{}", now.wall.strftime("%Y%m%dT%H%M%SZ"));
         let (mut state, flip) =
@@ -116,6 +120,21 @@ impl<'a> Memory<'a> {
             self.flipped(flip);
         }
         flip
+    }
+
+    /// Writes down what became of a reboot that was asked for, as soon as this look can tell.
+    fn conclude_reboot(&mut self, name: &str, verdict: &Verdict, policy: &Policy, now: &Now) {
+        let Some(state) = self.state.services.get_mut(name) else { return };
+        if !last_resort::conclude(state, verdict, policy, now) {
+            return;
+        }
+        let text = match state.attempts.last().and_then(|attempt| attempt.outcome.as_ref()) {
+            Some(incident::Outcome::StillDown(why)) => format!("reboot: {why}"),
+            _ => "reboot: the host was rebooted: healed".to_owned(),
+        };
+        let incident = self.incident(name);
+        self.event(Kind::AttemptEnded, name, &incident, &text);
+        self.journal(Priority::Notice, name, &text, &[]);
     }
 
     /// Writes a change of status down where people look for it.

@@ -286,6 +286,8 @@ fn the_page_tells_every_key_and_every_kind_of_probe() {
         "[[notify]]\nvia = 'email'",
         "[supervisord]",
         "[defaults.flapping]",
+        "[[service]]\nname = 'x'\nhealing_strategies = 'disk_cleanup'\n[service.disk_cleanup]",
+        "[[service]]\nname = 'x'\n[[service.disk_cleanup.files]]",
     ]
     .map(ToOwned::to_owned)
     .into_iter()

@@ -8,6 +8,7 @@ mod former;
 mod from_json;
 mod from_toml;
 mod gather;
+mod ladder;
 mod lines;
 mod merge;
 mod needs;

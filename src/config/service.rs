@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::{former, policy, short};
+use crate::config::{former, ladder, policy, short};
 use crate::manager::Choice;
 use crate::model::fields::Fields;
 use crate::model::node::{Entry, Node, Value};
 use crate::model::place::{Place, Problems};
 use crate::model::policy::Policy;
-use crate::model::text::{is_unsafe, nearest};
+use crate::model::text::is_unsafe;
 use crate::probe::Probe;
 use crate::remedy::Strategy;
+use crate::remedy::disk_cleanup::Cleanup;
 
 /// One thing that must work, how it is looked at, and what may be done when it does not.
 #[derive(Debug, Clone)]
@@ -24,8 +25,12 @@ pub struct Service {
     pub domain: Option<String>,
     /// Whether its outage is CRITICAL; else it is a WARNING.
     pub critical: bool,
-    /// What to try when it is down, in this order; never empty.
+    /// What to try when it is down, in this order; never empty. `reload_first` has put a reload before the restart.
     pub strategies: Vec<Strategy>,
+    /// What `disk_cleanup` may remove.
+    pub cleanup: Option<Cleanup>,
+    /// What `command` runs.
+    pub heal_command: Option<Vec<String>>,
     /// Who runs it.
     pub manager: Choice,
     /// How it is looked at: the port's own probe first, then those of `checks`, then `[[service.check]]`.
@@ -54,6 +59,8 @@ pub(super) struct Placed {
 pub(super) struct Around<'a> {
     pub(super) defaults: &'a Policy,
     pub(super) deadline: Duration,
+    /// Whether the host may be rebooted.
+    pub(super) reboot: bool,
     /// Where the character at an offset in bytes of the text in a string stands, which begins at this place.
     pub(super) spot: &'a dyn Fn(&str, &Place, usize) -> Place,
 }
@@ -71,7 +78,7 @@ pub(super) fn read(node: Node, around: &Around<'_>, problems: &mut Problems) -> 
     let port = fields.whole("port", 1..=65535).and_then(|port| u16::try_from(port).ok());
     let domain = fields.word("domain");
     let critical = fields.flag("critical").unwrap_or(true);
-    let strategies = strategies(&mut fields);
+    let ladder = ladder::read(&mut fields, around.reboot);
     let (needs, needs_places) =
         fields.placed_texts("needs").unwrap_or_default().into_iter().unzip();
     let config_files = paths(&mut fields, "config_files");
@@ -79,6 +86,7 @@ pub(super) fn read(node: Node, around: &Around<'_>, problems: &mut Problems) -> 
     let may_kill = paths(&mut fields, "may_kill");
     let policy = policy::read(&mut fields, around.defaults, around.deadline);
     let manager = Choice::read(&mut fields);
+    ladder.check_reload(&manager, &mut fields);
     let mut probes = checks(&mut fields, around);
     let tables = fields.tables("check");
     fields.finish();
@@ -100,7 +108,9 @@ pub(super) fn read(node: Node, around: &Around<'_>, problems: &mut Problems) -> 
         port,
         domain,
         critical,
-        strategies,
+        strategies: ladder.strategies,
+        cleanup: ladder.cleanup,
+        heal_command: ladder.heal_command,
         manager,
         probes,
         needs,
@@ -127,43 +137,6 @@ fn unfit(name: &str) -> Option<&'static str> {
     } else {
         None
     }
-}
-
-fn strategies(fields: &mut Fields<'_>) -> Vec<Strategy> {
-    let whole = fields.place_of("healing_strategies");
-    let before = fields.problems().0.len();
-    let Some(names) = fields.placed_texts("healing_strategies") else {
-        return vec![Strategy::ServiceRestart];
-    };
-    if names.is_empty() && fields.problems().0.len() == before {
-        fields.problems().at_with_hint(
-            &whole,
-            "`healing_strategies` is empty",
-            "leave it out for `service_restart`, or write `heal = \"off\"`",
-        );
-    }
-    let mut strategies = Vec::new();
-    for (name, place) in names {
-        let known = || Strategy::ALL.iter().map(|(word, _)| *word);
-        match Strategy::ALL.iter().find(|(word, _)| *word == name) {
-            Some((_, strategy)) if strategies.contains(strategy) => {
-                fields.problems().at(&place, format!("`{name}` is there twice"));
-            }
-            Some((_, strategy)) => strategies.push(*strategy),
-            None => {
-                let hint = nearest(&name, known()).map_or_else(
-                    || format!("there are {}", known().collect::<Vec<_>>().join(", ")),
-                    |near| format!("did you mean `{near}`?"),
-                );
-                fields.problems().at_with_hint(
-                    &place,
-                    format!("no healing strategy `{name}`"),
-                    hint,
-                );
-            }
-        }
-    }
-    strategies
 }
 
 fn paths(fields: &mut Fields<'_>, key: &'static str) -> Vec<PathBuf> {

@@ -41,6 +41,8 @@ pub(super) fn read(
     let jobs = fields.whole("jobs", 1..=1024).and_then(|jobs| usize::try_from(jobs).ok());
     let allowance = read_allowance(&mut fields);
     let spot = |text: &str, place: &Place, byte: usize| spot_in(files, text, place, byte);
+    let choices = [("off", false), ("allowed", true)];
+    let reboot = fields.one_of("reboot", &choices).unwrap_or(false);
     let gate = read_gate(&mut fields, &spot);
     let defaults = fields.node("defaults");
     let supervisord = fields.node("supervisord");
@@ -67,7 +69,7 @@ pub(super) fn read(
         }
         None => base,
     };
-    let around = service::Around { defaults: &policy, deadline, spot: &spot };
+    let around = service::Around { defaults: &policy, deadline, reboot, spot: &spot };
     let services: Vec<_> =
         services.into_iter().map(|node| service::read(node, &around, problems)).collect();
     unique("service", services.iter().map(|s| (s.service.name.as_str(), &s.place)), problems);

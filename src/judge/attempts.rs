@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::model::incident::{Attempt, Outcome};
 use crate::model::policy::Policy;
-use crate::model::state::ServiceState;
+use crate::model::state::{ServiceState, Tally};
 use crate::model::time::Now;
 
 /// Attempts remembered at most, unless the budget must know of more.
@@ -29,6 +29,13 @@ pub fn begin_attempt(state: &mut ServiceState, remedy: &str, now: &Now) {
     });
 }
 
+/// Notes what the attempt that was begun last is about to do: for one that ends the run before its outcome is known.
+pub fn about_to(state: &mut ServiceState, did: &str) {
+    if let Some(attempt) = state.attempts.last_mut().filter(|a| a.outcome.is_none()) {
+        attempt.did = vec![did.to_owned()];
+    }
+}
+
 /// Notes how the attempt that was begun last ended. Does nothing when none is going on.
 pub fn end_attempt(
     state: &mut ServiceState,
@@ -37,12 +44,26 @@ pub fn end_attempt(
     outcome: Outcome,
     took: Duration,
 ) {
-    if let Some(attempt) = state.attempts.last_mut().filter(|a| a.outcome.is_none()) {
-        attempt.did = did;
-        attempt.said = said;
-        attempt.outcome = Some(outcome);
-        attempt.took = took;
+    let Some(attempt) = state.attempts.last_mut().filter(|a| a.outcome.is_none()) else { return };
+    attempt.did = did;
+    attempt.said = said;
+    attempt.took = took;
+    let worked = u32::from(outcome == Outcome::Healed);
+    attempt.outcome = Some(outcome);
+    if !attempt.counts() {
+        return;
     }
+    let tally = state.remedies.entry(attempt.remedy.clone()).or_insert_with(|| Tally {
+        tried: 0,
+        worked: 0,
+        last: attempt.at.clone(),
+        skip_told: false,
+        rest: serde_json::Map::new(),
+    });
+    tally.tried = tally.tried.saturating_add(1);
+    tally.worked = tally.worked.saturating_add(worked);
+    tally.last = attempt.at.clone();
+    tally.skip_told = false;
 }
 
 /// Attempts that count, in the window that ends now.
@@ -122,6 +143,19 @@ mod tests {
         attempt(&mut state, &now(at), still());
         assert_eq!(used(&state, secs(600), &now(at)), 1);
         assert_eq!(state.incident.unwrap().attempts, 2);
+    }
+
+    #[test]
+    fn each_remedy_is_counted_for_itself_and_what_was_refused_is_not() {
+        let (mut state, at) = cycles("d", &Policy::default());
+        for (second, outcome) in [(0, still()), (1, refused()), (2, Outcome::Healed), (3, still())]
+        {
+            attempt(&mut state, &now(at + second), outcome);
+        }
+        attempt(&mut state, &now(at + 9), None);
+        let tally = &state.remedies["service_restart"];
+        assert_eq!((tally.tried, tally.worked, &tally.last), (3, 1, &now(at + 3).stamp()));
+        assert_eq!(state.remedies.len(), 1);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! order::waves, order::blocked_by
 //! transition(verdict)                       -> a flip to tell
 //! plan -> settle                            -> a flip to tell
-//!   Heal { left }: for up to `left` rungs of the ladder
+//!   Heal { left }: for up to `left` rungs of the ladder::Ladder
 //!     begin_attempt, save, act and verify, end_attempt, save
 //!     healed: transition(up), done          -> the flip that closes the incident
 //!   none healed: plan -> settle once more   -> told at once when that was the last attempt
@@ -20,6 +20,8 @@ pub mod budget;
 pub mod discovery;
 pub mod flapping;
 pub mod freshness;
+pub mod ladder;
+pub mod last_resort;
 pub mod obstacle;
 pub mod order;
 pub mod plan;

@@ -123,6 +123,9 @@ fn did_not_hold(state: &mut ServiceState, reason: &str) {
     let Some(id) = state.incident.as_ref().map(|i| i.id.as_str()) else { return };
     for attempt in state.attempts.iter_mut().filter(|a| a.incident == id) {
         if attempt.outcome == Some(Outcome::Healed) {
+            if let Some(tally) = state.remedies.get_mut(&attempt.remedy) {
+                tally.worked = tally.worked.saturating_sub(1);
+            }
             attempt.outcome = Some(Outcome::StillDown(format!("it did not hold: {reason}")));
         }
     }

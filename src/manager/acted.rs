@@ -7,6 +7,8 @@ pub struct Acted {
     pub did: Vec<String>,
     /// What the manager complained about although it did as it was told; one line each.
     pub said: Vec<String>,
+    /// What it showed, line by line, for the evidence: the end of an output, what a file differed in.
+    pub shown: Vec<String>,
     /// `Ok`: it was done, which proves nothing about the service. `Err`: it was not.
     pub result: Result<(), Refusal>,
 }
@@ -28,7 +30,7 @@ impl Acted {
 
     /// Nothing was done yet.
     pub(crate) fn nothing() -> Self {
-        Self { did: Vec::new(), said: Vec::new(), result: Ok(()) }
+        Self { did: Vec::new(), said: Vec::new(), shown: Vec::new(), result: Ok(()) }
     }
 
     /// It ends here, not done.
@@ -47,6 +49,7 @@ impl Acted {
     pub(crate) fn then(mut self, next: Self) -> Self {
         self.did.extend(next.did);
         self.said.extend(next.said);
+        self.shown.extend(next.shown);
         self.result = next.result;
         self
     }

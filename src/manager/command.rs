@@ -65,28 +65,40 @@ impl Commands {
 
     /// Runs `restart`, or `stop` and `start`.
     pub(crate) fn restart(&self, limit: Duration) -> Acted {
-        let deadline = Deadline::after(limit);
-        let mut acted = Acted::nothing();
         let steps = self.steps();
         if steps.is_empty() {
-            return acted.refuse("no `restart` and no `start` command is configured");
+            return Acted::refused("no `restart` and no `start` command is configured");
         }
-        for (argv, need) in steps {
-            let command = Command::new(argv.iter().cloned(), deadline.left());
-            let output = command.run();
-            if let Ended::NotStarted(why) = &output.ended {
-                return acted.refuse(format!("cannot run `{}`: {why}", command.shown()));
-            }
-            acted.did.push(command.shown());
-            if !output.ok() {
-                acted.said.push(format!("`{}`: {}", command.shown(), output.reason()));
-                if need == Need::Must {
-                    break;
-                }
-            }
-        }
-        acted
+        run(steps, limit)
     }
+
+    /// Runs `reload`.
+    pub(crate) fn reload(&self, limit: Duration) -> Acted {
+        match &self.reload {
+            Some(argv) => run(vec![(argv.as_slice(), Need::Must)], limit),
+            None => Acted::refused("no `reload` command is configured"),
+        }
+    }
+}
+
+fn run(steps: Vec<(&[String], Need)>, limit: Duration) -> Acted {
+    let deadline = Deadline::after(limit);
+    let mut acted = Acted::nothing();
+    for (argv, need) in steps {
+        let command = Command::new(argv.iter().cloned(), deadline.left());
+        let output = command.run();
+        if let Ended::NotStarted(why) = &output.ended {
+            return acted.refuse(format!("cannot run `{}`: {why}", command.shown()));
+        }
+        acted.did.push(command.shown());
+        if !output.ok() {
+            acted.said.push(format!("`{}`: {}", command.shown(), output.reason()));
+            if need == Need::Must {
+                break;
+            }
+        }
+    }
+    acted
 }
 
 /// Whether what comes after it makes sense without it.
@@ -140,6 +152,18 @@ mod tests {
         let acted = commands.restart(Duration::from_millis(100));
         assert_eq!((acted.did.len(), acted.result.clone()), (1, Ok(())));
         assert!(acted.said[0].contains("no answer within"), "{acted:?}");
+    }
+
+    #[test]
+    fn a_reload_runs_its_command_and_without_one_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let mark = dir.path().join("reloaded");
+        let reload = Some(argv(&format!("touch {}", mark.display())));
+        let acted = Commands { reload, ..Commands::default() }.reload(LIMIT);
+        assert_eq!((acted.did.len(), acted.result.clone()), (1, Ok(())), "{acted:?}");
+        assert!(mark.exists());
+        let acted = Commands { restart: Some(argv("true")), ..Commands::default() }.reload(LIMIT);
+        assert!(acted.did.is_empty() && acted.result.is_err());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::manager::claims::Claims;
 use crate::manager::command::Commands;
 use crate::manager::reach::Reach;
 use crate::manager::{engine, launchd, show, supervisord, systemd};
-use crate::model::unit::{Found, ManagerKind, UnitFacts, UnitName};
+use crate::model::unit::{Found, ManagerKind, UnitFacts, UnitName, UnitState};
 
 /// A unit with its manager, or a service with its commands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +72,21 @@ impl Runner {
             }
             (ManagerKind::Command, Some(commands)) => commands.restart(limit),
             (ManagerKind::Command, None) => Acted::refused("no command is configured"),
+        }
+    }
+
+    /// Has it read its config again, without another run of it. `facts` is what was known just before; refused where
+    /// it does not run, or nobody knows how to reload it.
+    pub fn reload(&self, facts: Option<&UnitFacts>, reach: &Reach, limit: Duration) -> Acted {
+        if let Some(facts) = facts.filter(|facts| facts.state != UnitState::Running) {
+            return Acted::refused(format!("{} does not run: {}", facts.unit, facts.words));
+        }
+        match (self.kind, &self.commands) {
+            (ManagerKind::Systemd | ManagerKind::SystemdUser, _) => {
+                systemd::reload::reload(self.kind, &self.unit, reach, limit)
+            }
+            (_, Some(commands)) => commands.reload(limit),
+            (kind, None) => Acted::refused(format!("{} cannot reload a program", kind.word())),
         }
     }
 

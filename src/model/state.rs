@@ -38,6 +38,9 @@ pub struct State {
     /// What happened to the host itself, oldest first: restarts, sleep, times when nobody looked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub happened: Vec<Happening>,
+    /// The last reboot of the host that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reboot: Option<Reboot>,
     /// Keys of a newer version, kept as they are.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
@@ -65,9 +68,26 @@ impl Default for State {
             config_told: None,
             acts: Vec::new(),
             happened: Vec::new(),
+            reboot: None,
             rest: Map::new(),
         }
     }
+}
+
+/// A reboot of the host as the last resort, noted before it is asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reboot {
+    /// When it was asked for; its boot is the one that it was to end.
+    pub at: Stamp,
+    /// The service that it was for.
+    pub service: String,
+    /// And its incident.
+    pub incident: String,
+    /// What showed that nothing less would help.
+    pub why: String,
+    /// Keys of a newer version, kept as they are.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
 }
 
 /// A cycle that looked at every configured service.
@@ -185,6 +205,27 @@ pub struct ServiceState {
     /// What its probes left for their next look.
     #[serde(default, skip_serializing_if = "Trails::is_empty")]
     pub trails: Trails,
+    /// What each remedy came to over all its incidents, by the remedy's name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub remedies: BTreeMap<String, Tally>,
+    /// Keys of a newer version, kept as they are.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+/// How often a remedy was tried for a service, and how often that healed it. What was refused is not counted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Attempts whose outcome is known.
+    pub tried: u32,
+    /// Those that healed it.
+    #[serde(default)]
+    pub worked: u32,
+    /// When the last of them was begun.
+    pub last: Stamp,
+    /// It is said already that this step is skipped now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skip_told: bool,
     /// Keys of a newer version, kept as they are.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
@@ -216,6 +257,7 @@ impl ServiceState {
             recent: String::new(),
             flapping: false,
             trails: Trails::new(),
+            remedies: BTreeMap::new(),
             rest: Map::new(),
         }
     }

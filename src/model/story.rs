@@ -20,6 +20,8 @@ pub enum Change {
     Resolved,
     /// An incident that goes on (`remind_every`).
     Reminder,
+    /// The host is about to be rebooted, as the last resort.
+    Reboot,
     /// The configuration on disk is broken; the last good one is in use.
     Config,
 }
@@ -32,6 +34,7 @@ impl Change {
             Self::Failed => "failed",
             Self::Resolved => "resolved",
             Self::Reminder => "reminder",
+            Self::Reboot => "reboot",
             Self::Config => "config",
         }
     }
@@ -52,6 +55,18 @@ pub struct Evidence {
     /// Root cause in words, only where the evidence proves it: `killed by signal 9 (SIGKILL)`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+    /// What the remedies showed, oldest first; bounded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remedies: Vec<Trace>,
+}
+
+/// What one remedy showed: the end of an output, what a file differed in, what was freed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trace {
+    /// Its name.
+    pub remedy: String,
+    /// Line by line.
+    pub lines: Vec<String>,
 }
 
 /// One change of one incident, ready to be told.
@@ -94,6 +109,9 @@ pub struct Story {
     /// Why it was not to be healed, when it was left alone: masked, `heal = "off"`, no right.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_alone: Option<String>,
+    /// The steps of its ladder that were skipped, and why, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<String>,
     /// See [`Evidence`].
     pub evidence: Evidence,
     /// Who runs it, for commands that apply.

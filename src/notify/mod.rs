@@ -18,8 +18,14 @@ pub use email::Email;
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Every change that `on = [...]` can name.
-const CHANGES: [Change; 5] =
-    [Change::Down, Change::Failed, Change::Resolved, Change::Reminder, Change::Config];
+const CHANGES: [Change; 6] = [
+    Change::Down,
+    Change::Failed,
+    Change::Resolved,
+    Change::Reminder,
+    Change::Reboot,
+    Change::Config,
+];
 
 /// A `[[notify]]`.
 #[derive(Debug, Clone)]
@@ -94,14 +100,16 @@ impl Channel {
         Some(Self { name, on, min_severity, services, timeout, via })
     }
 
-    /// Whether this story is for it. A broken config is told wherever a failure is, whatever the services.
+    /// Whether this story is for it. A broken config and a reboot are told wherever a failure is, a broken config
+    /// whatever the services.
     pub fn wants(&self, story: &Story) -> bool {
         if story.change == Change::Config {
             return self.on.contains(&Change::Failed) || self.on.contains(&Change::Config);
         }
         let severity = if story.critical { Severity::Critical } else { Severity::Warning };
-        self.on.contains(&story.change)
-            && severity >= self.min_severity
+        let told = self.on.contains(&story.change)
+            || story.change == Change::Reboot && self.on.contains(&Change::Failed);
+        told && severity >= self.min_severity
             && (self.services.is_empty()
                 || self.services.iter().any(|(name, _)| *name == story.service))
     }

@@ -73,6 +73,7 @@ fn story(change: Change, service: &str, critical: bool) -> Story {
         new_instance: false,
         server: None,
         left_alone: None,
+        skipped: vec![],
         evidence: Evidence::default(),
         manager: None,
         unit: None,
@@ -91,7 +92,7 @@ fn the_defaults_are_the_documented_ones() {
 
 #[test]
 fn each_channel_is_told_what_it_asked_for_and_a_broken_config_wherever_a_failure_is() {
-    use Change::{Config, Down, Failed, Reminder, Resolved};
+    use Change::{Config, Down, Failed, Reboot, Reminder, Resolved};
     let all = channel(&[]);
     let pager = channel(&[("on", list(&["failed"])), ("min_severity", text("critical"))]);
     let shop = channel(&[("services", list(&["shop"])), ("on", list(&["down", "resolved"]))]);
@@ -103,6 +104,8 @@ fn each_channel_is_told_what_it_asked_for_and_a_broken_config_wherever_a_failure
         (Down, "shop", true, [true, false, true]),
         (Reminder, "web", true, [true, false, false]),
         (Config, "", false, [true, true, false]),
+        (Reboot, "web", true, [true, true, false]),
+        (Reboot, "shop", false, [true, false, false]),
     ] {
         let story = story(change, service, critical);
         let told = [&all, &pager, &shop].map(|channel| channel.wants(&story));

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::manager::{Acted, Reach};
+use crate::model::scrub::scrubbed;
 use crate::model::text::one_line;
 use crate::remedy::known_good::{PutBack, changed, put_back};
 use crate::remedy::{Patient, service_restart};
@@ -59,6 +60,7 @@ pub(crate) fn apply(patient: &Patient<'_>, reach: &Reach, limit: Duration) -> Ac
     }
     acted.did.extend(done.iter().map(PutBack::shown));
     acted.said.extend(done.iter().flat_map(PutBack::told));
+    acted.shown.extend(done.iter().flat_map(PutBack::diff).cloned());
     let restarted = service_restart::apply(patient, reach, deadline.left());
     let unrestarted = restarted.result.clone().err();
     let mut acted = acted.then(restarted);
@@ -86,7 +88,9 @@ fn verdict(output: &Output) -> Result<Valid, String> {
             let said = if complained { &output.stderr } else { &output.stdout };
             let said = String::from_utf8_lossy(said);
             let last = said.lines().rev().find(|line| !line.trim().is_empty());
-            Ok(Valid::No(last.map_or_else(|| output.reason(), |line| one_line(line.trim(), 300))))
+            Ok(Valid::No(
+                last.map_or_else(|| output.reason(), |line| scrubbed(&one_line(line.trim(), 300))),
+            ))
         }
         Ended::Exited(_) | Ended::Signaled(_) | Ended::TimedOut | Ended::NotStarted(_) => {
             Err(output.reason())
@@ -162,6 +166,8 @@ mod tests {
                 config_files: &self.files,
                 validate: Some(&self.validate),
                 may_kill: &[],
+                cleanup: None,
+                heal_command: None,
                 known_good: &dir,
                 managed_units: &[],
                 exe: None,
@@ -187,6 +193,7 @@ mod tests {
         let acted = host.apply();
         assert_eq!((acted.result.clone(), acted.did.len()), (Ok(()), 2), "{acted:?}");
         assert!(acted.said[0].ends_with("line 1 is bad"), "{acted:?}");
+        assert_eq!(acted.shown[3..], ["-bad", "+good"]);
         assert_eq!(host.text(), "good\n");
         assert!(host.restarted());
     }

@@ -5,9 +5,13 @@ use std::fs::{self, File, Permissions};
 use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use similar::TextDiff;
 
+use crate::model::scrub::scrubbed_lines;
+use crate::model::text::{one_line, plural};
 use crate::sys::exec::shown;
 
 /// A config file longer than this is not kept.
@@ -16,6 +20,10 @@ const LARGEST: u64 = 1 << 20;
 const MOST: usize = 32;
 /// Broken copies kept of one file; the oldest go.
 const BROKEN: usize = 5;
+/// Lines of a diff that are shown, characters of each, and how long it may take: a worse diff is one, too.
+const DIFF_LINES: usize = 40;
+const DIFF_WIDTH: usize = 200;
+const DIFF_TIME: Duration = Duration::from_millis(500);
 
 /// Keeps `files` in `dir`, each only when it has changed. For a service that is healthy at this moment. What
 /// cannot be kept is named in the error; the others are kept all the same.
@@ -66,6 +74,7 @@ pub(crate) struct PutBack {
     /// The broken one, kept aside; none when the file was missing.
     broken: Option<PathBuf>,
     lines: Vec<usize>,
+    diff: Vec<String>,
 }
 
 /// Keeps the broken `file` aside in `dir` and puts the good copy in its place. `stamp` names the broken one.
@@ -75,18 +84,19 @@ pub(crate) fn put_back(file: &Path, dir: &Path, stamp: &str) -> Result<PutBack> 
     let good = Text::read(&copy).with_context(doing)?;
     // Through a link, so that the link stays one.
     let place = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
-    let (broken, lines) = match Text::read(&place) {
+    let (broken, lines, diff) = match Text::read(&place) {
         Ok(bad) => {
             let aside = dir.join(format!("{}.broken-{stamp}", name(file)));
             bad.write(&aside, ".new").with_context(doing)?;
             bound_broken(file, dir);
-            (Some(aside), differing_lines(&bad.bytes, &good.bytes))
+            let diff = diff(&place, &bad.bytes, &good.bytes);
+            (Some(aside), differing_lines(&bad.bytes, &good.bytes), diff)
         }
-        Err(_) if !place.exists() => (None, Vec::new()),
+        Err(_) if !place.exists() => (None, Vec::new(), Vec::new()),
         Err(err) => return Err(err).with_context(doing),
     };
     good.write(&place, ".miraclemax-new").with_context(doing)?;
-    Ok(PutBack { file: place, good: copy, broken, lines })
+    Ok(PutBack { file: place, good: copy, broken, lines, diff })
 }
 
 impl PutBack {
@@ -108,7 +118,12 @@ impl PutBack {
         shown(&words.chain(paths).collect::<Vec<_>>())
     }
 
-    /// What there was to mend, for a report. Numbers of lines, never their text: configs hold secrets.
+    /// What the broken one differed in, as `diff -u` shows it: bounded, and without the values of secrets.
+    pub(crate) fn diff(&self) -> &[String] {
+        &self.diff
+    }
+
+    /// What there was to mend, in few words: numbers of lines, not their text.
     pub(crate) fn told(&self) -> Vec<String> {
         let file = self.file.display();
         let Some(broken) = &self.broken else {
@@ -128,6 +143,26 @@ impl PutBack {
             format!("to compare: diff -u {} {file}", broken.display()),
         ]
     }
+}
+
+/// From the broken one to the good one, in lines of at most [`DIFF_WIDTH`].
+fn diff(file: &Path, bad: &[u8], good: &[u8]) -> Vec<String> {
+    if bad == good {
+        return Vec::new();
+    }
+    let (bad, good) = (String::from_utf8_lossy(bad), String::from_utf8_lossy(good));
+    let diff = TextDiff::configure().timeout(DIFF_TIME).diff_lines(&*bad, &*good);
+    let text = diff.unified_diff().context_radius(2).to_string();
+    // Cut before it is scrubbed: a line may be as long as the file.
+    let shown: Vec<String> =
+        text.lines().take(DIFF_LINES).map(|line| one_line(line, DIFF_WIDTH)).collect();
+    let mut lines = scrubbed_lines(shown.iter().map(String::as_str));
+    let surplus = text.lines().count().saturating_sub(DIFF_LINES);
+    if surplus > 0 {
+        lines.push(format!("[{} are left out]", plural(surplus, "line")));
+    }
+    let names = [format!("--- {} (broken)", file.display()), "+++ last known good".to_owned()];
+    names.into_iter().chain(lines).map(|line| one_line(&line, DIFF_WIDTH)).collect()
 }
 
 /// The lines, from 1, that are not the same in both; of a line that was put in all that follow it up to where
@@ -279,6 +314,9 @@ mod tests {
         let told = back.told();
         assert!(told[0].contains("differed in line 1 from"), "{told:?}");
         assert!(!told.concat().contains("eighty"), "text of a config in a report: {told:?}");
+        let diff = back.diff();
+        let want = ["+++ last known good", "@@ -1,2 +1,2 @@", "-port = eighty", "+port = 80"];
+        assert_eq!(diff[1..5], want);
         back.undo().unwrap();
         assert_eq!((host.text().as_str(), host.mode()), ("port = eighty\nuser = max\n", 0o644));
         let beside = fs::read_dir(host.root.path().join("etc")).unwrap().count();
@@ -327,6 +365,23 @@ mod tests {
         let names = fs::read_dir(host.dir()).unwrap();
         assert_eq!(names.count(), BROKEN + 1);
         assert!(host.dir().join(format!("{}.broken-8", name(&host.files[0]))).exists());
+    }
+
+    #[test]
+    fn a_diff_is_bounded_and_hides_the_values_of_secrets() {
+        let file = Path::new("/etc/app.conf");
+        let diff = |bad: &str, good: &str| diff(file, bad.as_bytes(), good.as_bytes());
+        let told = diff("password = hunter2\nport = x\n", "password = hunter3\nport = 1\n");
+        assert!(!told.concat().contains("hunter"), "{told:?}");
+        assert!(told.contains(&"-password = ***".to_owned()) && told.contains(&"+port = 1".into()));
+        let long: String = (0..5000).map(|n| format!("{n} {}\n", "x".repeat(300))).collect();
+        let told = diff(&long, "");
+        assert_eq!(told.len(), DIFF_LINES + 3);
+        assert!(told.iter().all(|line| line.chars().count() <= DIFF_WIDTH + 1));
+        assert!(told.last().unwrap().ends_with("lines are left out]"), "{:?}", told.last());
+        assert!(diff("same", "same").is_empty());
+        let told = diff("\0\u{1b}[2J\r", "x");
+        assert!(!told.concat().contains('\u{1b}'), "{told:?}");
     }
 
     #[test]

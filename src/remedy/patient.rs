@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::manager::Runner;
 use crate::model::time::Now;
 use crate::model::unit::UnitFacts;
+use crate::remedy::disk_cleanup::Cleanup;
 
 /// What a remedy may know and touch.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +24,10 @@ pub struct Patient<'a> {
     pub validate: Option<&'a [String]>,
     /// Its configured `may_kill`: programs that may be ended when they hold its port.
     pub may_kill: &'a [PathBuf],
+    /// Its configured `disk_cleanup`.
+    pub cleanup: Option<&'a Cleanup>,
+    /// Its configured `heal_command`.
+    pub heal_command: Option<&'a [String]>,
     /// The directory of its own known good copies.
     pub known_good: &'a Path,
     /// The units of all other configured services.
@@ -31,4 +36,30 @@ pub struct Patient<'a> {
     pub exe: Option<&'a Path>,
     /// The moment of the run, for names.
     pub now: &'a Now,
+}
+
+/// A patient about whom nothing is configured.
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    /// Hands one to `act`.
+    pub(crate) fn with<T>(act: impl FnOnce(&Patient<'_>) -> T) -> T {
+        let now = crate::sys::clock::now();
+        act(&Patient {
+            service: "app",
+            port: None,
+            runner: None,
+            facts: None,
+            config_files: &[],
+            validate: None,
+            may_kill: &[],
+            cleanup: None,
+            heal_command: None,
+            known_good: Path::new("/nonexistent"),
+            managed_units: &[],
+            exe: None,
+            now: &now,
+        })
+    }
 }

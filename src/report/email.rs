@@ -35,6 +35,7 @@ pub fn compose(story: &Story, late: Option<&Late>, zone: &TimeZone) -> Letter {
         Change::Resolved => resolved(&mut page, story),
         Change::Failed | Change::Reminder => failed(&mut page, story),
         Change::Down => down(&mut page, story),
+        Change::Reboot => reboot(&mut page, story),
         Change::Config => config(&mut page, story),
     }
     Letter { subject: subject(story), body: page.text(), thread: thread(story) }
@@ -53,6 +54,7 @@ fn mark(change: Change) -> (&'static str, &'static str) {
         Change::Failed => ("❌", "FAILED"),
         Change::Reminder => ("❌", "STILL DOWN"),
         Change::Down => ("⚠️", "DOWN"),
+        Change::Reboot => ("⚠️", "REBOOT"),
         Change::Config => ("⚠️", "CONFIG"),
     }
 }
@@ -82,6 +84,9 @@ fn resolved(page: &mut Page, story: &Story) {
         None => "✅ UP AGAIN: the service came back by itself and is now active".to_owned(),
         Some(attempt) if attempt.remedy == "service_restart" && story.new_instance => {
             "✅ SUCCESS: Service restarted and is now active".to_owned()
+        }
+        Some(attempt) if attempt.remedy == "reboot" => {
+            "✅ SUCCESS: the host was rebooted, and the service is active again".to_owned()
         }
         Some(attempt) => {
             format!("✅ SUCCESS: Service is active again, after {}", attempt.remedy)
@@ -128,6 +133,7 @@ fn still_down(page: &mut Page, story: &Story, steps: &str) {
     if !story.attempts.is_empty() {
         page.head("WHAT WAS TRIED");
         page.numbered(&section::tried(story, page));
+        page.skipped(story);
         page.blank();
     }
     page.cause(story);
@@ -146,6 +152,24 @@ fn down(page: &mut Page, story: &Story) {
     page.since(story);
     page.blank();
     still_down(page, story, "WHAT YOU CAN DO");
+}
+
+fn reboot(page: &mut Page, story: &Story) {
+    page.line("⚠️ THE HOST IS BEING REBOOTED, as the last resort");
+    page.blank();
+    page.header(story, Some("DOWN"));
+    page.since(story);
+    page.blank();
+    if !story.attempts.is_empty() {
+        page.head("WHAT WAS TRIED");
+        page.numbered(&section::tried(story, page));
+        page.blank();
+    }
+    page.cause(story);
+    page.blank();
+    page.line("The first run after the boot looks whether that has helped, and tells.");
+    page.evidence(story);
+    page.problems(story);
 }
 
 fn config(page: &mut Page, story: &Story) {

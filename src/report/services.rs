@@ -1,10 +1,12 @@
 //! Services as `check`, `heal` and `status` show them: one value, as a table row or as JSON with the same
 //! words. Judges nothing.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::model::incident::{Attempt, Outcome, PastIncident};
-use crate::model::state::{ServiceState, Status};
+use crate::model::state::{ServiceState, Status, Tally};
 use crate::model::text::{brief_duration, human_duration, one_line, plural};
 use crate::model::time::Now;
 use crate::model::verdict::{Look, Verdict};
@@ -47,6 +49,9 @@ pub struct Shown {
     pub incident: Option<String>,
     /// The attempts of that outage or, after a heal, of the one just closed.
     pub attempts: Vec<Attempt>,
+    /// What each remedy came to over all its outages.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub remedies: BTreeMap<String, Tally>,
     /// The outage before this one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_incident: Option<PastIncident>,
@@ -84,6 +89,7 @@ impl Shown {
                 .cloned()
                 .collect(),
             incident,
+            remedies: state.remedies.clone(),
             last_incident: state.last_incident.clone(),
             probes: state.looks.clone(),
         }
@@ -143,6 +149,8 @@ impl Shown {
         if verbose {
             details.extend(self.probes.iter().flat_map(probe_lines));
             details.extend(self.attempts.iter().map(attempt_line));
+            // Of one try the attempt itself says it all.
+            details.extend(self.remedies.iter().filter(|(_, one)| one.tried > 1).map(tally_line));
         }
         // A probe that is up may have nothing to add.
         details.retain(|line| !line.is_empty());
@@ -197,6 +205,16 @@ fn probe_lines(look: &Look) -> Vec<String> {
     let wrong = look.word() != "up";
     let hint = look.hint.as_ref().filter(|_| wrong).map(|hint| format!("hint: {hint}"));
     std::iter::once(line).chain(hint).collect()
+}
+
+/// `service_restart: worked in 3 of 5 tries, the last at 2026-01-02 03:04:05Z`.
+fn tally_line((remedy, tally): (&String, &Tally)) -> String {
+    let at = tally.last.wall.strftime("%Y-%m-%d %H:%M:%SZ");
+    let count = match tally.worked {
+        0 => format!("never worked in {} tries", tally.tried),
+        worked => format!("worked in {worked} of {} tries", tally.tried),
+    };
+    format!("{}: {count}, the last at {at}", one_line(remedy, 40))
 }
 
 fn attempt_line(attempt: &Attempt) -> String {

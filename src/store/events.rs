@@ -33,6 +33,8 @@ pub enum Kind {
     AttemptBegun,
     /// It ended, one way or another.
     AttemptEnded,
+    /// A step of a ladder is not tried for now, because it never worked.
+    StepSkipped,
     /// Something was done to the host: a command, a signal.
     Action,
     /// A dead man's switch was told, or could not be.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde_json::Map;
 
-use crate::model::state::{Cycle, ServiceState, State, Status};
+use crate::model::state::{Cycle, ServiceState, State, Status, Tally};
 use crate::model::time::Now;
 use crate::model::verdict::Verdict;
 
@@ -24,6 +24,13 @@ pub(super) fn now(secs: u64) -> Now {
 /// A state whose last cycle finished at `secs`.
 pub(super) fn state(secs: u64) -> State {
     let stamp = now(secs).stamp();
+    let tally = Tally {
+        tried: 3,
+        worked: 1,
+        last: stamp.clone(),
+        skip_told: false,
+        rest: Map::from_iter([("newer_tally_key".to_owned(), "kept".into())]),
+    };
     let service = ServiceState {
         exe: None,
         held: None,
@@ -44,6 +51,7 @@ pub(super) fn state(secs: u64) -> State {
         untold: None,
         instance: Some("abc".into()),
         trails: crate::model::trail::Trails::default(),
+        remedies: BTreeMap::from([("service_restart".to_owned(), tally)]),
         rest: Map::from_iter([("newer_service_key".to_owned(), "kept".into())]),
     };
     State {

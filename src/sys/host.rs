@@ -118,6 +118,23 @@ pub fn oom_kills() -> Option<u64> {
     }
 }
 
+/// Whether what is written below `path` is in memory alone, and lost when the host is restarted.
+pub fn in_memory(path: &Path) -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        // statfs(2): tmpfs, ramfs.
+        const IN_MEMORY: [u64; 2] = [0x0102_1994, 0x8584_58f6];
+        rustix::fs::statfs(path).is_ok_and(|about| {
+            u64::try_from(about.f_type).is_ok_and(|kind| IN_MEMORY.contains(&kind))
+        })
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = path;
+        false
+    }
+}
+
 /// The sign by which this is a container, left there by whoever started it.
 pub fn container() -> Option<&'static str> {
     ["/run/systemd/container", "/.dockerenv", "/run/.containerenv"]
@@ -200,6 +217,15 @@ fn in_bytes(text: &str, key: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_is_in_memory_alone_is_known() {
+        assert!(!in_memory(Path::new("/proc")) && !in_memory(Path::new("/no/such/place")));
+        // Where shared memory is, it is in memory.
+        let shared = Path::new("/dev/shm");
+        assert_eq!(in_memory(shared), shared.is_dir());
+    }
 
     #[test]
     fn the_figures_of_this_host_make_sense() {

@@ -10,13 +10,14 @@ mod other;
 #[cfg(not(target_os = "linux"))]
 use other as system;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::time::Now;
-use crate::sys::clock;
+use crate::sys::clock::{self, Deadline};
 
 /// Linux cuts a process's name to this many bytes.
 pub const NAME_MAX: usize = 15;
@@ -50,6 +51,15 @@ pub struct Usage {
     pub memory: u64,
     /// Its threads; none where the system does not tell.
     pub threads: Option<u64>,
+}
+
+/// A container of this host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Container {
+    /// The program that knows it: `docker`, `podman`, `crictl`.
+    pub engine: &'static str,
+    /// The beginning of its id, as the engine shows and takes it.
+    pub id: String,
 }
 
 impl Process {
@@ -106,6 +116,12 @@ pub fn most_files(pid: u32) -> Option<u64> {
     system::most_files(pid)
 }
 
+/// Those of `paths`, without links in them, that a process has open for writing, as far as this user may know and
+/// can be told by the deadline. None where the system does not tell.
+pub fn written(paths: &BTreeSet<PathBuf>, deadline: Deadline) -> BTreeSet<PathBuf> {
+    system::written(paths, deadline)
+}
+
 /// The words it was started with. May wait for a process that hangs: only for a thread that can be left behind.
 pub fn argv(pid: u32) -> Vec<String> {
     system::argv(pid)
@@ -119,6 +135,11 @@ pub fn unit(pid: u32) -> Option<String> {
 /// The id of the container whose cgroup `pid` is in, 64 hexadecimal digits. None elsewhere.
 pub fn container(pid: u32) -> Option<String> {
     system::container(pid)
+}
+
+/// The container that `pid` runs in, by its cgroup. None for what runs on the host itself.
+pub fn runs_in(pid: u32) -> Option<Container> {
+    system::runs_in(pid)
 }
 
 /// A user's name from the host's own list; the number for users of a directory service, because asking

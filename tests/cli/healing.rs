@@ -169,14 +169,14 @@ fn a_dry_run_says_what_would_be_done_and_changes_nothing() {
     let host = Host::with(&fast(&[USELESS]));
     host.fake("restart", ":");
     let plan =
-        "web: down (`$DIR/up` is missing), would try: service_restart (`$DIR/bin/restart`)\n";
+        "web: down (`$DIR/up` is missing), would try: service_restart\n  (`$DIR/bin/restart`)\n";
     host.run(&["heal", "--dry-run"]).is(2, plan, "");
     assert!(host.calls().is_empty());
     host.run(&["heal"]).ends(2);
     let before = host.snapshot("state");
     host.run(&["heal", "--dry-run"]).is(
         2,
-        "web: down (`$DIR/up` is missing), waits [T]: cooling down after 1 attempt\n",
+        "web: down (`$DIR/up` is missing), waits [T]: cooling down after 1\n  attempt\n",
         "",
     );
     host.run(&["heal", "--dry-run", "--format", "json"]).ends(2);

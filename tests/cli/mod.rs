@@ -12,6 +12,7 @@ mod logs;
 mod mailing;
 mod pinging;
 mod processes;
+mod remedies;
 mod retrying;
 mod staleness;
 mod status;

@@ -40,7 +40,7 @@ pub(crate) fn restart(
         let (after, output) = run("reset-failed", acted);
         acted = after;
         if !output.ok() {
-            return judged(acted, unit, reach, &output);
+            return judged(acted, "restart", unit, reach, &output);
         }
     }
     let (acted, output) = run("restart", acted);
@@ -53,15 +53,15 @@ pub(crate) fn restart(
     if !limited && start_refused(manager, unit, before, reach, &output) {
         let (acted, output) = run("reset-failed", acted);
         if !output.ok() {
-            return judged(acted, unit, reach, &output);
+            return judged(acted, "restart", unit, reach, &output);
         }
         let (acted, output) = run("restart", acted);
         return match output.ended {
             Ended::TimedOut => unanswered(acted, unit, &look(manager, unit, reach, ASK)),
-            _ => judged(acted, unit, reach, &output),
+            _ => judged(acted, "restart", unit, reach, &output),
         };
     }
-    judged(acted, unit, reach, &output)
+    judged(acted, "restart", unit, reach, &output)
 }
 
 /// Refused at the start limit. systemd says so in words only where the unit had not failed before; else it is
@@ -104,7 +104,13 @@ fn unanswered(mut acted: Acted, unit: &str, now: &Found) -> Acted {
 }
 
 /// What the exit status of `systemctl` means (LSB codes: 4 no right, 5 not installed; 1 everything else).
-fn judged(mut acted: Acted, unit: &str, reach: &Reach, output: &Output) -> Acted {
+pub(crate) fn judged(
+    mut acted: Acted,
+    verb: &str,
+    unit: &str,
+    reach: &Reach,
+    output: &Output,
+) -> Acted {
     let said = String::from_utf8_lossy(&output.stderr);
     let first = one_line(said.lines().next().unwrap_or_default().trim(), 200);
     let denied = ["Access denied", "authentication required", "Permission denied"]
@@ -113,7 +119,7 @@ fn judged(mut acted: Acted, unit: &str, reach: &Reach, output: &Output) -> Acted
     match output.ended {
         Ended::Exited(0) => acted,
         Ended::Exited(_) if denied => {
-            acted.no_right(format!("no right to restart {unit} as {}: {first}", reach.user))
+            acted.no_right(format!("no right to {verb} {unit} as {}: {first}", reach.user))
         }
         Ended::Exited(1) if said.contains("attempted too often") => {
             acted.refuse(format!("systemd refuses to start {unit} any more: {first}"))
@@ -169,7 +175,7 @@ mod tests {
             stderr: stderr.into(),
             took: Duration::ZERO,
         };
-        judged(Acted::nothing(), "web.service", &Reach::nothing(), &output)
+        judged(Acted::nothing(), "restart", "web.service", &Reach::nothing(), &output)
     }
 
     #[test]

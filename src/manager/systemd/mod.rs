@@ -5,6 +5,7 @@ pub(crate) mod act;
 pub(crate) mod claims;
 pub(crate) mod facts;
 pub mod listing;
+pub(crate) mod reload;
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -3,11 +3,12 @@
 //! process. Never a client of the port, never another service's process; of those it says who they are.
 
 mod owner;
+mod report;
 
 use std::time::Duration;
 
-use crate::manager::{Acted, Reach, plain};
-use crate::model::text::one_line;
+use crate::manager::{Acted, Claims, Reach, plain};
+use crate::model::time::Now;
 use crate::remedy::port_conflict::owner::{Holder, Side, Whose, whose};
 use crate::remedy::{Patient, service_restart};
 use crate::sys::aside::aside;
@@ -36,23 +37,12 @@ pub(crate) fn apply(patient: &Patient<'_>, reach: &Reach, limit: Duration) -> Ac
         Ok((runner, _)) => runner,
         Err(why) => return Acted::refused(why),
     };
-    let listening = match listeners(port) {
-        Ok(listening) => listening,
-        Err(why) => return Acted::refused(format!("cannot tell who holds port {port}: {why}")),
-    };
-    let holders = match holders(&listening, port) {
+    let holders = match held_by(port, patient) {
         Ok(holders) => holders,
         Err(why) => return Acted::refused(why),
     };
     let claims = runner.claims(reach, deadline.left().min(ASK));
-    let side = Side {
-        claims: &claims,
-        exe: patient.exe,
-        may_kill: patient.may_kill,
-        managed_units: patient.managed_units,
-        own_ancestry: &ancestry(std::process::id()),
-    };
-    let stale = match stale(&holders, &side, port) {
+    let stale = match judged(&holders, &claims, patient, port) {
         Ok(stale) => stale,
         Err(why) => return Acted::refused(why),
     };
@@ -72,8 +62,54 @@ pub(crate) fn apply(patient: &Patient<'_>, reach: &Reach, limit: Duration) -> Ac
     acted
 }
 
+/// Who holds the port and what would be done about it, in words; none when nobody else does. Changes nothing.
+pub(crate) fn foreseen(patient: &Patient<'_>, reach: &Reach, limit: Duration) -> Option<String> {
+    let (port, runner) = (patient.port?, patient.runner?);
+    if matches!(listeners(port), Ok(none) if none.is_empty()) {
+        return None;
+    }
+    let holders = match held_by(port, patient) {
+        Ok(holders) => holders,
+        Err(why) => return Some(why),
+    };
+    let claims = runner.claims(reach, limit.min(ASK));
+    let words = match judged(&holders, &claims, patient, port) {
+        Ok(stale) => {
+            let words = |(holder, proof): &(&Holder, String)| {
+                format!("would end {}: {proof}", report::described(holder))
+            };
+            stale.iter().map(words).collect::<Vec<_>>().join("; ")
+        }
+        Err(why) => why,
+    };
+    Some(words)
+}
+
+fn held_by(port: u16, patient: &Patient<'_>) -> Result<Vec<Holder>, String> {
+    let listening =
+        listeners(port).map_err(|why| format!("cannot tell who holds port {port}: {why}"))?;
+    holders(&listening, port, patient.now)
+}
+
+fn judged<'h>(
+    holders: &'h [Holder],
+    claims: &Claims,
+    patient: &Patient<'_>,
+    port: u16,
+) -> Result<Vec<(&'h Holder, String)>, String> {
+    let own_ancestry = ancestry(std::process::id());
+    let side = Side {
+        claims,
+        exe: patient.exe,
+        may_kill: patient.may_kill,
+        managed_units: patient.managed_units,
+        own_ancestry: &own_ancestry,
+    };
+    stale(holders, &side, port)
+}
+
 /// The processes that listen, each once. An error when there is none, or one that cannot be seen.
-fn holders(listening: &[Listener], port: u16) -> Result<Vec<Holder>, String> {
+fn holders(listening: &[Listener], port: u16, at: &Now) -> Result<Vec<Holder>, String> {
     if listening.is_empty() {
         return Err(format!("nothing else holds port {port}"));
     }
@@ -100,6 +136,8 @@ fn holders(listening: &[Listener], port: u16) -> Result<Vec<Holder>, String> {
             user: listener.user.clone(),
             unit: listener.unit.clone(),
             ancestry: ancestry(pid),
+            container: process::runs_in(pid),
+            since: process::one(pid).filter(|now| now.start == start).map(|now| now.started(at)),
         });
     }
     Ok(holders)
@@ -126,37 +164,24 @@ fn stale<'h>(
 ) -> Result<Vec<(&'h Holder, String)>, String> {
     let mut stale = Vec::new();
     for holder in holders {
-        match whose(holder, side) {
-            Whose::Present => {}
-            Whose::Stale(proof) => stale.push((holder, proof)),
-            Whose::Untouchable(why) => {
-                return Err(format!("port {port} is held by {}: {why}", described(holder)));
+        let (why, typed) = match whose(holder, side) {
+            Whose::Present => continue,
+            Whose::Stale(proof) => {
+                stale.push((holder, proof));
+                continue;
             }
-            Whose::Foreign(why) => {
-                let typed = match holder.unit.as_ref().filter(|unit| unit.ends_with(".service")) {
-                    Some(unit) => format!("systemctl stop {unit}"),
-                    None => format!("kill {}", holder.pid),
-                };
-                return Err(format!(
-                    "port {port} is held by {}: {why}; if it may go: `{typed}`",
-                    described(holder)
-                ));
-            }
-        }
+            Whose::Untouchable(why) => (why, report::look(holder, port)),
+            Whose::Foreign(why) => (why, report::end(holder)),
+        };
+        return Err(format!(
+            "port {port} is held by {}: {why}; {typed}",
+            report::described(holder)
+        ));
     }
     if stale.is_empty() {
         return Err(format!("port {port} is held by the service itself: nothing else holds it"));
     }
     Ok(stale)
-}
-
-/// `pid 812 (/usr/bin/python3, user max, unit web.service): python3 -m http.server 8080`.
-fn described(holder: &Holder) -> String {
-    let exe = holder.exe.as_ref().map(|exe| exe.to_string_lossy().into_owned());
-    let mut about = vec![one_line(exe.as_deref().unwrap_or(&holder.name), 100)];
-    about.extend(holder.user.as_ref().map(|user| format!("user {user}")));
-    about.extend(holder.unit.as_ref().map(|unit| format!("unit {unit}")));
-    format!("pid {} ({})", holder.pid, about.join(", "))
 }
 
 /// TERM to all of them, and KILL to those that are still there after a while.
@@ -169,7 +194,7 @@ fn end(stale: &[(&Holder, String)], deadline: Deadline) -> Acted {
             Ok(None) => acted.said.push(format!("pid {} has gone by itself", holder.pid)),
             Err(why) => return acted.refuse(why),
         }
-        acted.said.push(format!("{} held the port: {proof}", described(holder)));
+        acted.said.push(format!("{} held the port: {proof}", report::described(holder)));
     }
     for (holder, handle) in &held {
         if let Err(why) = handle.tell(Tell::Term) {
@@ -202,7 +227,6 @@ fn end(stale: &[(&Holder, String)], deadline: Deadline) -> Acted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manager::Claims;
     use std::net::TcpListener;
 
     fn holder_of(pid: u32) -> Holder {
@@ -215,6 +239,8 @@ mod tests {
             user: Some("www".into()),
             unit: None,
             ancestry: vec![pid],
+            container: None,
+            since: None,
         }
     }
 
@@ -224,15 +250,18 @@ mod tests {
 
     #[test]
     fn a_free_port_is_no_conflict_and_a_listener_is_found_once() {
-        assert_eq!(holders(&[], 8080).unwrap_err(), "nothing else holds port 8080");
+        assert_eq!(
+            holders(&[], 8080, &crate::sys::clock::now()).unwrap_err(),
+            "nothing else holds port 8080"
+        );
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = server.local_addr().unwrap().port();
         let listening = listeners(port).unwrap();
         let twice: Vec<_> = listening.iter().chain(&listening).cloned().collect();
-        let found = holders(&twice, port).unwrap();
+        let found = holders(&twice, port, &crate::sys::clock::now()).unwrap();
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].pid, std::process::id());
-        assert!(found[0].line.contains("miraclemax"), "{found:?}");
+        assert!(found[0].line.contains("miraclemax") && found[0].since.is_some(), "{found:?}");
     }
 
     #[test]
@@ -286,7 +315,7 @@ mod tests {
             user: Some("root".into()),
             unit: None,
         };
-        let why = holders(&[hidden], 80).unwrap_err();
+        let why = holders(&[hidden], 80, &crate::sys::clock::now()).unwrap_err();
         assert!(why.contains("of root") && why.contains("ss -ltnp"), "{why}");
     }
 

@@ -3,7 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use crate::manager::Claims;
+use crate::sys::process::Container;
 
 /// Never ended, whatever they hold: they are the host itself, the way in, or a proxy for others.
 const NEVER: [&str; 18] = [
@@ -47,6 +50,10 @@ pub(crate) struct Holder {
     pub(crate) unit: Option<String>,
     /// Itself, its parent, and so on.
     pub(crate) ancestry: Vec<u32>,
+    /// The container that it runs in.
+    pub(crate) container: Option<Container>,
+    /// Since when, by the wall clock.
+    pub(crate) since: Option<Timestamp>,
 }
 
 /// Whom it is compared with.
@@ -85,6 +92,9 @@ pub(crate) fn whose(holder: &Holder, side: &Side<'_>) -> Whose {
     }
     if claims.unit.is_some() && holder.unit == claims.unit {
         return Whose::Stale("left over in the service's own cgroup".into());
+    }
+    if let Some(container) = &holder.container {
+        return Whose::Foreign(format!("it runs in a container of {}", container.engine));
     }
     if let Some(unit) = holder.unit.as_ref().filter(|unit| unit.ends_with(".service"))
         && holder.unit != claims.shared
@@ -200,6 +210,8 @@ mod tests {
             user: Some("www".into()),
             unit: None,
             ancestry: vec![700, 1],
+            container: None,
+            since: None,
         }
     }
 
@@ -230,6 +242,8 @@ mod tests {
         assert!(!is_stale(&Holder { user: None, ..copy.clone() }));
         assert!(!is_stale(&Holder { unit: Some("staging.service".into()), ..copy.clone() }));
         assert!(!is_stale(&stranger()));
+        let container = Some(Container { engine: "docker", id: "0123456789ab".into() });
+        assert!(!is_stale(&Holder { container, ..copy.clone() }));
         assert!(!is_stale(&Holder { exe: None, ..copy }));
     }
 

@@ -7,7 +7,7 @@ use jiff::tz::{TimeZone, offset};
 
 use super::*;
 use crate::model::incident::Attempt;
-use crate::model::story::Evidence;
+use crate::model::story::{Evidence, Trace};
 use crate::model::time::Stamp;
 use crate::model::unit::{Exit, HandsOff, ManagerKind, UnitFacts, UnitState};
 use crate::model::verdict::{Look, Verdict};
@@ -55,7 +55,11 @@ fn unit(state: UnitState, words: &str, result: Option<&str>, exit: Option<Exit>)
 
 fn evidence(unit: UnitFacts, log: &[&str]) -> Evidence {
     let log: Vec<String> = log.iter().map(ToString::to_string).collect();
-    Evidence { cause: cause(&unit, &log), unit: Some(unit), log, common: None }
+    Evidence { cause: cause(&unit, &log), unit: Some(unit), log, ..Evidence::default() }
+}
+
+fn trace(remedy: &str, lines: &[&str]) -> Trace {
+    Trace { remedy: remedy.into(), lines: lines.iter().map(ToString::to_string).collect() }
 }
 
 fn look(probe: &str, detail: &str) -> Look {
@@ -82,6 +86,7 @@ fn story(change: Change) -> Story {
         new_instance: false,
         server: None,
         left_alone: None,
+        skipped: vec![],
         evidence: Evidence::default(),
         manager: Some(ManagerKind::Systemd),
         unit: Some("story-stages.service".into()),
@@ -261,13 +266,77 @@ fn letters() -> Vec<(&'static str, Story, Option<Late>)> {
     ]
 }
 
+/// Letters that tell of single remedies.
+fn remedies() -> Vec<(&'static str, Story, Option<Late>)> {
+    let rebooting = Story {
+        attempts: vec![
+            attempt(1, &["systemctl restart story-stages.service"], 31_000, {
+                Some(Outcome::StillDown("the restart of story-stages.service goes on".into()))
+            }),
+            Attempt { remedy: "reboot".into(), ..attempt(40, &["systemctl reboot"], 0, None) },
+        ],
+        evidence: Evidence {
+            remedies: vec![trace(
+                "reboot",
+                &["pid 812 (story-stages) hangs in the kernel, where no signal can end it"],
+            )],
+            ..Evidence::default()
+        },
+        ..story(Change::Reboot)
+    };
+    let rebooted = Story {
+        attempts: vec![Attempt {
+            remedy: "reboot".into(),
+            ..attempt(40, &["systemctl reboot"], 95_000, Some(Outcome::Healed))
+        }],
+        ..verified(story(Change::Resolved))
+    };
+    let config_mended = Story {
+        attempts: vec![Attempt {
+            remedy: "config_validation".into(),
+            ..attempt(
+                1,
+                &[
+                    "cp -p /var/lib/miraclemax/known-good/story-stages/%2Fetc%2Fstages.toml /etc/stages.toml",
+                    "systemctl restart story-stages.service",
+                ],
+                6_240,
+                Some(Outcome::Healed),
+            )
+        }],
+        evidence: Evidence {
+            remedies: vec![trace(
+                "config_validation",
+                &[
+                    "--- /etc/stages.toml (broken)",
+                    "+++ last known good",
+                    "@@ -1,2 +1,2 @@",
+                    " password = ***",
+                    "-port = eighty",
+                    "+port = 8080",
+                ],
+            )],
+            ..resolved().evidence
+        },
+        ..resolved()
+    };
+    let skipped =
+        Story { skipped: vec!["port_conflict, never worked in 6 tries".into()], ..failed() };
+    vec![
+        ("reboot", rebooting, None),
+        ("resolved-rebooted", rebooted, None),
+        ("resolved-config", config_mended, None),
+        ("failed-skipped", skipped, None),
+    ]
+}
+
 fn zone() -> TimeZone {
     TimeZone::fixed(offset(1))
 }
 
 #[test]
 fn every_letter_is_as_its_fixture_says() {
-    for (name, story, late) in letters() {
+    for (name, story, late) in letters().into_iter().chain(remedies()) {
         golden(name, &compose(&story, late.as_ref(), &zone()));
     }
 }

@@ -21,6 +21,8 @@ const LONGEST: usize = 600;
 const MOST: usize = 12;
 /// The most log lines, and characters of each.
 const LOG: (usize, usize) = (20, 240);
+/// The most lines of what one remedy showed.
+const TRACE: usize = 45;
 
 /// A letter's body being written.
 pub(super) struct Page<'z> {
@@ -109,6 +111,13 @@ impl<'z> Page<'z> {
         self.line(&format!("Reason: {}", story.reason));
     }
 
+    /// The steps of the ladder that were not tried.
+    pub(super) fn skipped(&mut self, story: &Story) {
+        for skipped in story.skipped.iter().take(MOST) {
+            self.line(&format!("skipped: {skipped}"));
+        }
+    }
+
     /// The root cause, where the evidence proves one.
     pub(super) fn cause(&mut self, story: &Story) {
         let cause = story.evidence.cause.as_deref().unwrap_or("not known");
@@ -142,11 +151,12 @@ impl<'z> Page<'z> {
     /// What was found before a restart destroyed it.
     pub(super) fn evidence(&mut self, story: &Story) {
         let evidence = &story.evidence;
-        if evidence.unit.is_none() && evidence.log.is_empty() {
+        let found = evidence.unit.is_some() || !evidence.log.is_empty();
+        if !found && evidence.remedies.is_empty() {
             return;
         }
         self.blank();
-        self.head("EVIDENCE, as found before anything was done");
+        self.head(if found { "EVIDENCE, as found before anything was done" } else { "EVIDENCE" });
         if let Some(unit) = &evidence.unit {
             self.line(&format!("Unit: {} ({}): {}", unit.unit, unit.manager.word(), unit.words));
             if let Some(result) = &unit.result {
@@ -166,8 +176,29 @@ impl<'z> Page<'z> {
                 plural(evidence.log.len() - skipped, "line")
             ));
             for line in &evidence.log[skipped..] {
-                self.text.push_str(&wrap("  | ", "  |   ", &one_line(line, LOG.1)));
+                self.quoted(line);
             }
+        }
+        self.traces(story);
+    }
+
+    /// What the remedies showed.
+    fn traces(&mut self, story: &Story) {
+        for trace in story.evidence.remedies.iter().take(MOST) {
+            self.line(&format!("Shown by {}:", trace.remedy));
+            for line in trace.lines.iter().take(TRACE) {
+                self.quoted(line);
+            }
+        }
+    }
+
+    fn quoted(&mut self, line: &str) {
+        let line = one_line(line, LOG.1);
+        // As it stands where it fits: in a config's line the indentation may be what is wrong.
+        if line.chars().count() + 4 <= WIDTH {
+            let _ = writeln!(self.text, "  | {line}");
+        } else {
+            self.text.push_str(&wrap("  | ", "  |   ", &line));
         }
     }
 
@@ -239,6 +270,10 @@ pub(super) fn tried(story: &Story, page: &Page) -> Vec<String> {
 }
 
 fn done(attempt: &Attempt) -> String {
+    let ended = matches!(attempt.outcome, Some(Outcome::Healed | Outcome::StillDown(_)));
+    if attempt.remedy == "reboot" && ended {
+        return format!("the host was rebooted ({})", attempt.did.join(", "));
+    }
     if attempt.did.is_empty() { attempt.remedy.clone() } else { attempt.did.join(", then ") }
 }
 
@@ -248,6 +283,9 @@ fn result(attempt: &Attempt) -> String {
         Some(Outcome::Healed) => format!("healed, after {took}"),
         Some(Outcome::StillDown(why)) => format!("still down after {took}: {why}"),
         Some(Outcome::Refused(why)) => format!("not done: {why}"),
+        None if attempt.remedy == "reboot" => {
+            "asked for; the first run after the boot tells what came of it".into()
+        }
         None => "begun, but the run ended before its result was known".into(),
     }
 }

@@ -33,6 +33,7 @@ pub(super) fn story(incident: &str) -> Story {
         verified: Vec::new(),
         stable_for: Duration::ZERO,
         new_instance: false,
+        skipped: vec![],
         evidence: Evidence::default(),
         manager: None,
         unit: None,

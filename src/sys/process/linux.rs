@@ -1,14 +1,16 @@
 //! The process table as Linux shows it in `/proc` (proc(5)). Reads only what cannot wait, but for
 //! [`argv`].
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Process, Usage, before};
+use super::{Container, Process, Usage, before};
 use crate::model::time::Now;
+use crate::sys::clock::Deadline;
 use crate::sys::made_up;
 
 /// `starttime` counts these: `USER_HZ`, 100 a second on every architecture that Rust's standard library runs on.
@@ -105,6 +107,35 @@ fn parse_limit(text: &str) -> Option<u64> {
     line.split_ascii_whitespace().next()?.parse().ok()
 }
 
+/// By the targets of the links in `/proc/PID/fd`, which reading them asks no file system for, and by the flags in
+/// `/proc/PID/fdinfo` (open(2): the lowest two bits are the access mode).
+pub(super) fn written(paths: &BTreeSet<PathBuf>, deadline: Deadline) -> BTreeSet<PathBuf> {
+    let mut written = BTreeSet::new();
+    let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
+    for pid in pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()) {
+        if paths.is_empty() || deadline.passed() {
+            break;
+        }
+        for fd in fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten() {
+            let Some(path) = fs::read_link(fd.path()).ok().filter(|path| paths.contains(path))
+            else {
+                continue;
+            };
+            let name = fd.file_name();
+            let info = made_up::read(format!("/proc/{pid}/fdinfo/{}", name.to_string_lossy()));
+            if info.is_ok_and(|info| parse_writes(&info)) {
+                written.insert(path);
+            }
+        }
+    }
+    written
+}
+
+fn parse_writes(fdinfo: &str) -> bool {
+    let flags = fdinfo.lines().find_map(|line| line.strip_prefix("flags:"));
+    flags.and_then(|flags| u64::from_str_radix(flags.trim(), 8).ok()).is_some_and(|f| f & 3 != 0)
+}
+
 pub(super) fn argv(pid: u32) -> Vec<String> {
     let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let words =
@@ -138,6 +169,32 @@ fn parse_cgroup(text: &str) -> Option<String> {
     innermost(".service").or_else(|| innermost(".scope")).map(str::to_owned)
 }
 
+pub(super) fn runs_in(pid: u32) -> Option<Container> {
+    parse_runs_in(&made_up::read(format!("/proc/{pid}/cgroup")).ok()?)
+}
+
+/// An id of 64 hexadecimal digits, in the names that the engines give their cgroups: `docker-ID.scope`,
+/// `libpod-ID.scope`, `cri-containerd-ID.scope`, `crio-ID.scope`, and without systemd `docker/ID`, `libpod_parent/libpod-ID`.
+fn parse_runs_in(text: &str) -> Option<Container> {
+    let parts = text.lines().filter_map(|line| line.splitn(3, ':').nth(2)).flat_map(|path| {
+        let parts: Vec<_> = path.split('/').collect();
+        parts.windows(2).map(|two| (two[0].to_owned(), two[1].to_owned())).collect::<Vec<_>>()
+    });
+    parts.into_iter().find_map(|(above, name)| {
+        let name = name.strip_suffix(".scope").unwrap_or(&name);
+        let (mark, id) = name.rsplit_once('-').unwrap_or((&above, name));
+        let is_id = id.len() == 64 && id.chars().all(|c| c.is_ascii_hexdigit());
+        let engine = match mark {
+            _ if !is_id => return None,
+            "docker" => "docker",
+            "libpod" => "podman",
+            "crio" | "cri-containerd" => "crictl",
+            _ => return None,
+        };
+        Some(Container { engine, id: id[..12].to_owned() })
+    })
+}
+
 pub(super) fn user_name(uid: u32) -> Option<String> {
     let list = fs::read("/etc/passwd").ok()?;
     String::from_utf8_lossy(&list).lines().find_map(|line| {
@@ -150,6 +207,24 @@ pub(super) fn user_name(uid: u32) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_engine_of_a_container_is_known_by_the_cgroups_name() {
+        let id = "0123456789abcdef".repeat(4);
+        let some = |engine| Some(Container { engine, id: "0123456789ab".into() });
+        for (path, want) in [
+            (format!("0::/system.slice/docker-{id}.scope"), some("docker")),
+            (format!("0::/machine.slice/libpod-{id}.scope/container"), some("podman")),
+            (format!("4:cpu:/docker/{id}\n1:name=systemd:/docker/{id}"), some("docker")),
+            (format!("0::/kubepods.slice/cri-containerd-{id}.scope"), some("crictl")),
+            (format!("0::/machine.slice/libpod-conmon-{id}.scope"), None),
+            ("0::/system.slice/docker.service".into(), None),
+            ("0::/user.slice/user-1000.slice/session-3.scope".into(), None),
+            (String::new(), None),
+        ] {
+            assert_eq!(parse_runs_in(&path), want, "{path}");
+        }
+    }
 
     #[test]
     fn a_name_may_hold_brackets_and_spaces() {
