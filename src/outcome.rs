@@ -80,6 +80,13 @@ impl Refusal {
         Self { outcome, message: message.into(), hint: None, harmless: false }
     }
 
+    /// With what else is to be known about it.
+    #[must_use]
+    pub fn because(mut self, why: &str) -> Self {
+        self.message = format!("{}: {why}", self.message);
+        self
+    }
+
     /// With one.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

@@ -42,7 +42,7 @@ const ALLOWED: [(&str, &[&str]); 15] = [
 ];
 
 /// What commands share; everything else in `commands` is a command, and one command never imports another.
-const SHARED: [&str; 14] = [
+const SHARED: &[&str] = &[
     "setup",
     "cycle",
     "gate",
@@ -54,6 +54,7 @@ const SHARED: [&str; 14] = [
     "telling",
     "keeping",
     "signs",
+    "takeover",
     "posting",
     "shown",
     "fresh",

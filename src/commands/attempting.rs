@@ -20,7 +20,6 @@ use crate::model::unit::ManagerKind;
 use crate::model::verdict::Verdict;
 use crate::remedy::{self, Patient, Strategy};
 use crate::store::events::Kind;
-use crate::store::state::Save;
 use crate::sys::clock::{self, Stopwatch};
 use crate::sys::journal::Priority;
 
@@ -84,7 +83,7 @@ impl<'a> Healing<'a, '_> {
         if let Some(state) = self.memory.state.services.get_mut(name) {
             begin_attempt(state, strategy.word(), &now);
         }
-        self.memory.save(Save::Partial);
+        self.save();
         self.memory.event(Kind::AttemptBegun, name, incident, strategy.word());
         self.eye.screen.progress(&format!("healing {name}: {}", strategy.word()));
         case.watch = Stopwatch::start();
@@ -164,7 +163,7 @@ impl<'a> Healing<'a, '_> {
             let (did, said) = (case.did.clone(), case.said.clone());
             end_attempt(state, did, said, outcome, case.watch.read());
         }
-        self.memory.save(Save::Partial);
+        self.save();
         self.memory.event(Kind::AttemptEnded, name, incident, &text);
         let attempt = self
             .memory

@@ -21,7 +21,6 @@ use crate::model::trail::Left;
 use crate::outcome::Outcome;
 use crate::report::services::Shown;
 use crate::store::Dir;
-use crate::store::state::Save;
 
 /// What one cycle came to.
 pub(super) struct Cycled {
@@ -74,22 +73,22 @@ pub(super) fn cycle(
     let complete = services.len() == config.services.len();
     let since = memory.since(config.fresh_for, complete);
     let sights = eye.look(&services, &Left::by(&memory.state));
-    let mut stories = telling::untold(&memory, config, &sights);
-    let mut healing = Healing::new(config, &mut memory, &eye, deadline);
+    let mut healing = Healing::new(configured, &mut memory, &eye, deadline);
     // Who names a service wants it healed, whatever the host has been through.
     healing.since = since.filter(|_| names.is_empty());
     for sight in &sights {
         healing.observe(sight, &sight.service.policy);
     }
     keep_known_good(&healing, configured, &sights);
-    healing.memory.save(Save::Partial);
-    stories.extend(telling::reminders(healing.memory, config, &sights));
+    healing.save();
+    let mut stories = telling::reminders(healing.memory, config, &sights);
     healing.run(sights);
-    let Healing { stories: told, healed, next, .. } = healing;
-    stories.extend(told);
+    let Healing { stories: mut told, recorded, mut unrecorded, healed, next, .. } = healing;
+    stories.extend(told.drain(recorded..));
     stories.extend(telling::config_story(&mut memory, configured));
     telling::mention_config(&mut stories, configured);
-    let unrecorded = posting::record(&mut memory, config, &stories);
+    unrecorded.extend(posting::record(&mut memory, config, &stories));
+    stories.extend(told);
     let saved = memory.finish("heal", config, complete, configured.headline());
     memory.release();
     let delivered = posting::deliver(&memory, config, unrecorded, deadline);
@@ -124,7 +123,7 @@ fn preview(setup: &Setup, args: &Heal, configured: &Configured, dir: &Dir) -> Re
         Memory::open(setup, dir, "heal --dry-run", deadline, setup.patience(args.wait), true)?;
     let eye = Eye::new(config, &reach, deadline, &setup.screen);
     let sights = eye.look(&services, &Left::by(&memory.state));
-    let mut healing = Healing::new(config, &mut memory, &eye, deadline);
+    let mut healing = Healing::new(configured, &mut memory, &eye, deadline);
     for sight in &sights {
         healing.observe(sight, &sight.service.policy);
     }

@@ -7,6 +7,8 @@ use crate::commands::attempting::Case;
 use crate::commands::cycle::{Eye, Sight};
 use crate::commands::keeping;
 use crate::commands::memory::Memory;
+use crate::commands::posting;
+use crate::commands::setup::Configured;
 use crate::commands::signs;
 use crate::commands::telling;
 use crate::config::{Config, Service};
@@ -26,6 +28,8 @@ use crate::model::text::human_duration;
 use crate::model::trail::Left;
 use crate::model::unit::{Found, ManagerKind};
 use crate::store::events::Kind;
+use crate::store::outbox::Entry;
+use crate::store::state::Save;
 use crate::sys::clock::{Deadline, Stopwatch};
 use crate::sys::journal::Priority;
 
@@ -35,11 +39,16 @@ const WORTH_BEGINNING: Duration = Duration::from_secs(5);
 /// A run that heals.
 pub(super) struct Healing<'a, 'm> {
     pub(super) config: &'a Config,
+    configured: &'a Configured,
     pub(super) memory: &'m mut Memory<'a>,
     pub(super) eye: &'a Eye<'a>,
     pub(super) reach: &'a Reach,
     pub(super) deadline: Deadline,
     pub(super) stories: Vec<Story>,
+    /// How many of them have been put into the outbox.
+    pub(super) recorded: usize,
+    /// Those of them that could not be written there.
+    pub(super) unrecorded: Vec<Entry>,
     /// Services that this run healed.
     pub(super) healed: Vec<String>,
     /// What comes next for a service, in words.
@@ -56,18 +65,21 @@ pub(super) struct Healing<'a, 'm> {
 
 impl<'a, 'm> Healing<'a, 'm> {
     pub(super) fn new(
-        config: &'a Config,
+        configured: &'a Configured,
         memory: &'m mut Memory<'a>,
         eye: &'a Eye<'a>,
         deadline: Deadline,
     ) -> Self {
         Self {
-            config,
+            config: &configured.config,
+            configured,
             memory,
             eye,
             reach: eye.reach,
             deadline,
             stories: Vec::new(),
+            recorded: 0,
+            unrecorded: Vec::new(),
             healed: Vec::new(),
             next: Vec::new(),
             since: None,
@@ -75,6 +87,16 @@ impl<'a, 'm> Healing<'a, 'm> {
             acts: 0,
             rebooting: false,
         }
+    }
+
+    /// Saves. What is to be told is in the outbox before the state says that it happened: a run that is killed in
+    /// between tells it twice to the outbox, which keeps it once, and loses nothing.
+    pub(super) fn save(&mut self) {
+        let untold = &mut self.stories[self.recorded..];
+        telling::mention_config(untold, self.configured);
+        self.unrecorded.extend(posting::record(self.memory, self.config, untold));
+        self.recorded = self.stories.len();
+        self.memory.save(Save::Partial);
     }
 
     /// Heals what is down among `sights`, dependencies first.
@@ -335,12 +357,7 @@ impl<'a, 'm> Healing<'a, 'm> {
         let name = &sight.service.name;
         let before = self.memory.state.services.get(name).and_then(|state| state.incident.clone());
         let flip = self.memory.observe(sight, policy);
-        let told = telling::closed(self.memory, self.config, sight, before.clone(), flip.as_ref());
-        if told.is_some()
-            && let Some(state) = self.memory.state.services.get_mut(name)
-        {
-            state.untold = before;
-        }
+        let told = telling::closed(self.memory, self.config, sight, before, flip.as_ref());
         self.stories.extend(told);
     }
 }

@@ -8,6 +8,7 @@ use anyhow::Result;
 
 use crate::commands::cycle::Sight;
 use crate::commands::setup::Setup;
+use crate::commands::takeover;
 use crate::config::Config;
 use crate::judge::last_resort;
 use crate::judge::since::Since;
@@ -55,17 +56,29 @@ impl<'a> Memory<'a> {
         rehearsal: bool,
     ) -> Result<Self> {
         let waited = Deadline::after(patience);
+        let mut taken = None;
         let lock = loop {
             let holder = Holder {
                 pid: std::process::id(),
                 command: command.to_owned(),
                 started: setup.clock().stamp(),
                 deadline_secs: deadline.left().as_secs(),
+                awake_ms: u64::try_from(clock::monotonic().as_millis()).ok(),
             };
-            match lock::take(dir, &holder)? {
+            let held = match lock::take(dir, &holder)? {
                 Locked::Mine(lock) => break lock,
-                Locked::Held(_) if !waited.passed() => clock::pause(LOCK_TICK.min(waited.left())),
-                Locked::Held(holder) => return Err(busy(setup, holder.as_ref()).into()),
+                Locked::Held(held) => held,
+            };
+            let hangs = held.as_ref().and_then(|held| {
+                takeover::hangs(held, &setup.clock()).filter(|_| !rehearsal && taken.is_none())
+            });
+            if let (Some(held), Some(over)) = (&held, hangs) {
+                let done = takeover::take_over(dir, held, over, &setup.clock());
+                taken = Some(done.map_err(|why| busy(setup, Some(held)).because(&why))?);
+            } else if waited.passed() {
+                return Err(busy(setup, held.as_ref()).into());
+            } else {
+                clock::pause(LOCK_TICK.min(waited.left()));
             }
         };
         let loaded = if rehearsal { state::rehearse(dir) } else { state::load(dir, &setup.now) };
@@ -78,6 +91,11 @@ impl<'a> Memory<'a> {
         let memory = Self { dir, state, host, setup, rehearsal, lock: Some(lock) };
         for notice in &loaded.notices {
             memory.event(Kind::State, "", "", notice);
+        }
+        if let Some(text) = taken {
+            memory.setup.screen.note(&format!("warning: {text}"));
+            memory.event(Kind::Action, "", "", &text);
+            memory.journal(Priority::Warning, "", &text, &[]);
         }
         Ok(memory)
     }

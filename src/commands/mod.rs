@@ -21,6 +21,7 @@ mod shown;
 mod signs;
 mod stale;
 mod status;
+mod takeover;
 mod telling;
 
 use std::ffi::OsString;

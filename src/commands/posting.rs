@@ -31,9 +31,6 @@ const MANY: usize = 3;
 pub(super) fn record(memory: &mut Memory, config: &Config, stories: &[Story]) -> Vec<Entry> {
     let mut unrecorded = Vec::new();
     for story in stories {
-        if let Some(state) = memory.state.services.get_mut(&story.service) {
-            state.untold = None;
-        }
         let channels: Vec<&Channel> =
             config.notify.iter().filter(|channel| channel.wants(story)).collect();
         // Giving up is remembered as told also where nobody is to be told: its end is worth a story.

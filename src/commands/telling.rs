@@ -80,20 +80,6 @@ pub(super) fn closed(
     (closed.healed_by.is_some() || incident.told.is_some() || acted).then_some(story)
 }
 
-/// The ends of incidents that a run saw and was killed before it could tell of them.
-pub(super) fn untold(memory: &Memory, config: &Config, sights: &[Sight]) -> Vec<Story> {
-    let told = |sight: &Sight| {
-        let state = memory.state.services.get(&sight.service.name)?;
-        let incident = state.untold.as_ref()?;
-        let mut story = story(memory, config, sight.service, sight, incident, Change::Resolved);
-        if let Some(past) = state.last_incident.as_ref().filter(|past| past.id == incident.id) {
-            story.lasted = past.closed.wall.duration_since(past.opened.wall).unsigned_abs();
-        }
-        Some(story)
-    };
-    sights.iter().filter_map(told).collect()
-}
-
 /// The broken config, told once for each way it is broken.
 pub(super) fn config_story(memory: &mut Memory, configured: &Configured) -> Option<Story> {
     let Some(problems) = &configured.broken else {

@@ -186,9 +186,6 @@ pub struct ServiceState {
     /// The last outage that is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_incident: Option<PastIncident>,
-    /// The outage that is over and that nobody has been told of yet: the run that saw its end may be killed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub untold: Option<Incident>,
     /// The run of the unit that was last seen up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
@@ -251,7 +248,6 @@ impl ServiceState {
             incident: None,
             attempts: Vec::new(),
             last_incident: None,
-            untold: None,
             instance: None,
             exe: None,
             recent: String::new(),

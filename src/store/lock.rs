@@ -1,7 +1,7 @@
 //! One run at a time changes the state, and the others can say who. The lock is the operating system's and
 //! dies with its holder, also by `kill -9`; the text in the file only names them. Never waits for a holder.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::thread;
@@ -26,6 +26,9 @@ pub struct Holder {
     pub started: Stamp,
     /// By when it promised to end, in seconds from then.
     pub deadline_secs: u64,
+    /// Time awake since boot when it began, in milliseconds: its deadline does not go on while the host sleeps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awake_ms: Option<u64>,
 }
 
 impl Holder {
@@ -79,6 +82,15 @@ pub fn take(dir: &Dir, holder: &Holder) -> Result<Locked> {
     // On a full disk it holds all the same, without saying who.
     let _ = flock.file.set_len(0).and_then(|()| flock.file.write_all_at(&text, 0));
     Ok(Locked::Mine(Lock(flock)))
+}
+
+/// Puts the lock of a holder aside that was killed and cannot die (`lock.hung-PID`), so that the next one can
+/// take a new one. Only for a holder that can never run again: it would not know.
+pub fn bypass(dir: &Dir, pid: u32) -> Result<()> {
+    let path = dir.lock_file();
+    let aside = path.with_file_name(format!("lock.hung-{pid}"));
+    fs::rename(&path, &aside)
+        .with_context(|| format!("cannot put the lock `{}` aside", path.display()))
 }
 
 /// For readers: whether it is held now, and by whom. Creates nothing and is not in anybody's way.
@@ -165,7 +177,6 @@ pub(super) fn try_flock(path: &Path) -> Result<Option<Flock>> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::io::{BufRead, BufReader};
     use std::os::unix::fs::symlink;
 
@@ -178,6 +189,7 @@ mod tests {
             command: command.into(),
             started: now(0).stamp(),
             deadline_secs: 240,
+            awake_ms: None,
         }
     }
 

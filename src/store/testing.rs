@@ -48,7 +48,6 @@ pub(super) fn state(secs: u64) -> State {
         incident: None,
         attempts: Vec::new(),
         last_incident: None,
-        untold: None,
         instance: Some("abc".into()),
         trails: crate::model::trail::Trails::default(),
         remedies: BTreeMap::from([("service_restart".to_owned(), tally)]),

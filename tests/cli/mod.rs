@@ -10,6 +10,7 @@ mod hostile;
 mod last_good;
 mod logs;
 mod mailing;
+mod overlap;
 mod pinging;
 mod processes;
 mod remedies;
