@@ -208,9 +208,9 @@ pub struct Check {
     /// A configured service, or a probe: a URL, or `kind:target?key=value`, such as `systemd:nginx` or
     /// `tcp:localhost:5432`
     ///
-    /// The kinds: http, https, tcp, unix, tls, port, process, pidfile, systemd, systemd-user, supervisord, container,
-    /// exec, plugin, file, log, disk, inodes, memory, load, swap, clock, failed-units; their keys are in
-    /// miraclemax-config(5).
+    /// The kinds: http, https, tcp, unix, tls, dns, port, process, pidfile, systemd, systemd-user, supervisord, launchd,
+    /// docker, podman, container, exec, plugin, file, log, disk, inodes, memory, load, swap, clock, failed-units;
+    /// their keys are in miraclemax-config(5).
     #[arg(value_name = "SERVICE|PROBE")]
     pub what: Vec<String>,
     /// Tell the configured channels when a service has gone down, for those who want alerts and no healing

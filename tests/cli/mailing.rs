@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use serde_json::json;
-
 use super::fast;
 use crate::support::host::Host;
 
@@ -184,22 +182,24 @@ fn what_a_killed_run_has_done_is_told_by_the_next() {
 }
 
 #[test]
-fn an_outage_whose_end_was_saved_but_not_told_is_told_by_the_next_run() {
+fn an_outage_that_ended_before_its_run_was_killed_over_another_is_told_by_the_next() {
     let host = host("touch $DIR/up");
-    host.run(&["heal"]).ends(0);
-    // As a run leaves it that is killed when it has saved what it saw, before anything is in the outbox.
-    let mut state = host.state();
-    let web = &mut state["services"]["web"];
-    let past = web["last_incident"].clone();
-    web["untold"] =
-        json!({"id": "web-19990102T030405Z", "opened": past["opened"], "reason": "missing"});
-    host.write("state/state.json", &state.to_string());
+    let needy = "[[service]]\nname = \"z\"\nneeds = [\"web\"]\nchecks = [\"file:$DIR/z\"]\n\
+                 restart = [\"$DIR/bin/killer\"]\n";
+    host.config(&format!("{}{needy}", fast(&[WEB])));
+    host.fake("killer", "touch $DIR/z; kill -9 $PPID");
+    let killed = host.command(&["heal"]).output().expect("it can be started");
+    assert_eq!(killed.status.code(), None, "{killed:?}");
+    assert_eq!(host.service("web")["status"], "up", "its end was saved");
+    assert_eq!(mails(&host).len(), 0);
     for _ in 0..2 {
         host.run(&["heal", "-q"]).silent();
     }
-    let told = |mail: &&String| mail.contains("Incident: web-19990102T030405Z");
-    assert_eq!(mails(&host).iter().filter(told).count(), 1, "{:?}", mails(&host));
-    assert_eq!(host.service("web")["untold"], json!(null));
+    let told = |service: &str| {
+        let subject = format!("Test: {service} - RESOLVED");
+        mails(&host).iter().filter(|mail| mail.contains(&subject)).count()
+    };
+    assert_eq!((told("web"), told("z")), (1, 1), "{:?}", mails(&host));
 }
 
 #[test]

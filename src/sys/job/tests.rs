@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::*;
+use crate::sys::clock::Deadline;
 
 fn sh(script: &str) -> Job {
     Job { keep: 10_000, ..Job::new(["sh", "-c", script]) }
@@ -138,15 +139,22 @@ fn the_limit_ends_the_whole_group_and_what_ignores_it_too() {
     let report = job.run_onto(writer.as_fd(), writer.as_fd(), false, |pid| group = pid);
     assert_eq!(report.ended, JobEnded::TimedOut);
     assert!(report.took >= Duration::from_secs(1), "KILL came too soon: {:?}", report.took);
-    let alive = std::fs::read_dir("/proc").unwrap().flatten().any(|entry| {
-        let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-        let after = stat.rsplit_once(") ").map_or("", |(_, after)| after);
-        let fields: Vec<_> = after.split(' ').collect();
-        // State, parent, group: a zombie that nobody has reaped yet is dead.
-        fields.first().is_some_and(|state| *state != "Z" && *state != "X")
-            && fields.get(2) == Some(&group.to_string().as_str())
-    });
-    assert!(group > 0 && !alive, "something of the group survived");
+    let alive = || {
+        std::fs::read_dir("/proc").unwrap().flatten().any(|entry| {
+            let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+            let after = stat.rsplit_once(") ").map_or("", |(_, after)| after);
+            let fields: Vec<_> = after.split(' ').collect();
+            // State, parent, group: a zombie that nobody has reaped yet is dead.
+            fields.first().is_some_and(|state| *state != "Z" && *state != "X")
+                && fields.get(2) == Some(&group.to_string().as_str())
+        })
+    };
+    // What is killed ends when it next gets the processor.
+    let limit = Deadline::after(Duration::from_secs(10));
+    while alive() && !limit.passed() {
+        std::thread::yield_now();
+    }
+    assert!(group > 0 && !alive(), "something of the group survived");
 }
 
 #[test]
