@@ -66,12 +66,12 @@ pub struct UnitName {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum UnitState {
-    /// Runs: systemd `active (running)` and its like, supervisord `RUNNING`, a container that runs and is not unwell.
+    /// Runs: systemd `active (running)`, `reloading` and their like, supervisord `RUNNING`, a container that runs and is not unwell.
     Running,
     /// Ended as it should: a oneshot with `RemainAfterExit`, systemd `active (exited)`; a job of launchd's that runs
     /// at its times.
     Done,
-    /// On its way up: `activating`, `reloading`, supervisord `STARTING`, a container whose check has not
+    /// On its way up: `activating`, supervisord `STARTING`, a container whose check has not
     /// spoken yet. Never restarted.
     Starting,
     /// The manager itself is trying again: systemd `auto-restart`, supervisord `BACKOFF`, a container that

@@ -153,9 +153,10 @@ impl Block<'_> {
 fn state(active: &str, sub: &str) -> Option<UnitState> {
     Some(match (active, sub) {
         ("active", "exited") => UnitState::Done,
-        ("active", _) => UnitState::Running,
+        // It serves meanwhile, as systemd(1) has it; whether it does is for the other probes to say.
+        ("active" | "reloading" | "refreshing", _) => UnitState::Running,
         ("activating", "auto-restart" | "auto-restart-queued") => UnitState::Retrying,
-        ("activating" | "reloading" | "refreshing", _) => UnitState::Starting,
+        ("activating", _) => UnitState::Starting,
         ("deactivating" | "maintenance", _) => UnitState::Stopping,
         ("inactive", _) => UnitState::Stopped,
         ("failed", _) => UnitState::Failed,
@@ -270,13 +271,13 @@ mod tests {
     }
 
     #[test]
-    fn reloading_is_never_restarted_and_a_word_of_tomorrow_is_unknown() {
+    fn what_reloads_runs_and_a_word_of_tomorrow_is_unknown() {
         let told = |active: &str| {
             let text =
                 format!("Id=a.service\nLoadState=loaded\nActiveState={active}\nSubState=x\n");
             parse(&text, ManagerKind::Systemd, Duration::ZERO).remove(0).found
         };
-        assert!(matches!(told("reloading"), Found::Facts(f) if f.state == UnitState::Starting));
+        assert!(matches!(told("reloading"), Found::Facts(f) if f.state == UnitState::Running));
         assert!(matches!(told("hibernating"), Found::Unknown(_)));
         assert!(parse("", ManagerKind::Systemd, Duration::ZERO).is_empty());
     }
