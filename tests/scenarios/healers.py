@@ -95,7 +95,7 @@ class MiracleMax(Nothing):
     """`heal -q` again and again, as its cron would."""
 
     name = "miraclemax"
-    patience = 40
+    patience = 60
     binary = "/usr/local/bin/miraclemax"
 
     def prepare(self, scene):

@@ -2,7 +2,7 @@
 
     serve.py --port N [option]...
 
-`/health` answers `200 ok` while all is well. `/become/HOW` makes it worse until it is started anew.
+`/health` answers `200 ok` while all is well. `/become/HOW` makes it worse until it is started anew, or gets a HUP.
 """
 
 import argparse
@@ -150,6 +150,7 @@ def main():
     if not args.slow_after or os.path.exists(args.slow_after):
         time.sleep(args.slow)
     server = Server(args)
+    signal.signal(signal.SIGHUP, lambda *_: server.become("well"))
     if args.data and server.trouble():
         print(server.trouble(), file=sys.stderr)
         return 1

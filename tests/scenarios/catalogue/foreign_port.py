@@ -19,5 +19,5 @@ def break_it(scene):
 
 def must_see(scene):
     told = scene.mail("FAILED")
-    for words in (str(scene.squatter.pid), "games", "/usr/bin/python3"):
+    for words in (str(scene.squatter.pid), "games", "http.server"):
         scene.must(words in told, f"the mail does not name {words}: {told}")

@@ -4,6 +4,7 @@ from kit import Service
 
 TITLE = "more are down than one run may heal"
 FAILURES = ["F19"]
+PATIENCE = 90
 EXPECTED = "healed"
 SERVICES = [Service(f"s{n}", command=f"/bin/sleep 92{n:02}") for n in range(7)] + [Service("neighbour")]
 BROKEN = [f"s{n}" for n in range(7)]
