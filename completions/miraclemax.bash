@@ -202,7 +202,7 @@ _miraclemax() {
             return 0
             ;;
         miraclemax__subcmd__heal)
-            opts="-c -q -v -o -h --config --state-dir --deadline --quiet --verbose --color --output --dry-run --drill --format --wait --help"
+            opts="-c -q -v -o -h --config --state-dir --deadline --quiet --verbose --color --output --dry-run --drill --hold --reason --pid --until-healthy --release --format --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -266,6 +266,18 @@ _miraclemax() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --hold)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pid)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --format)

@@ -66,6 +66,9 @@ complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -l color -d 
 always\t'Always'
 never\t'Never'"
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -l output -d 'Write the output to FILE instead; a reader of FILE never sees half of it' -r -F
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -l hold -d 'Heal nothing, and keep hands off these services (all when none is named) for so long, 7d at most: they are looked at, but neither healed nor told of' -r
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -l reason -d 'Why, for everybody who sees that it is held' -r
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -l pid -d 'End the hold with this process, too' -r
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -s o -l format -d 'How to write the result' -r -f -a "text\t'For people'
 json\t'For programs: the same words as keys'"
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -l wait -d 'Wait this long for another run to end [default: 10s on a terminal, else 0s]' -r
@@ -73,6 +76,8 @@ complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -s q -l quie
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -s v -l verbose -d 'Say more: every probe, every step'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -l dry-run -d 'Print what would be done and why, and do nothing'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -l drill -d 'Prove the whole chain on a sacrificial service: started, broken, found, healed, verified, reported. Needs no configuration and touches none of yours'
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -l until-healthy -d 'End the hold, too, when its services are healthy: up in `recover_after` runs after one was down, or in one run more when none was'
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -l release -d 'Heal nothing, and end the holds on these services, or all'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -s c -l config -d 'Configuration file [default: /etc/miraclemax/config.toml for root, else $XDG_CONFIG_HOME/miraclemax/config.toml]' -r -F
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -l state-dir -d 'State directory [default: /var/lib/miraclemax for root, else $XDG_STATE_HOME/miraclemax]' -r -f -a "(__fish_complete_directories)"

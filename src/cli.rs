@@ -4,6 +4,7 @@
 
 mod later;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -50,7 +51,12 @@ Examples:
                                   configuration
   miraclemax heal --dry-run       what would be done now, and why
   miraclemax heal                 do it, for every configured service
-  miraclemax heal -q              the same from cron: silent when all is well";
+  miraclemax heal -q              the same from cron: silent when all is well
+  miraclemax heal --hold 20m web --reason 'new release'
+                                  keep hands off web for that long
+  miraclemax heal --hold 20m web -- ./deploy.sh
+                                  the same while that runs, and no longer
+  miraclemax heal --release       hold nothing any more";
 
 const PING: &str = "\
 Examples:
@@ -241,6 +247,7 @@ pub struct Check {
 /// Arguments of `heal`.
 #[derive(Debug, Args)]
 #[command(after_long_help = HEAL)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub struct Heal {
     /// Only these services; the state file then keeps its age
     #[arg(value_name = "SERVICE")]
@@ -252,12 +259,35 @@ pub struct Heal {
     /// Needs no configuration and touches none of yours
     #[arg(long, conflicts_with_all = ["services", "dry_run"])]
     pub drill: bool,
+    /// Heal nothing, and keep hands off these services (all when none is named) for so long, 7d at most: they are
+    /// looked at, but neither healed nor told of
+    ///
+    /// With `-- COMMAND` it runs that command and ends with its exit status; the hold ends with the command,
+    /// however that ends. A hold always ends by itself.
+    #[arg(long, value_name = "DURATION", value_parser = positive, conflicts_with_all = ["dry_run", "drill", "format", "wait"])]
+    pub hold: Option<Duration>,
+    /// Why, for everybody who sees that it is held
+    #[arg(long, value_name = "TEXT", requires = "hold")]
+    pub reason: Option<String>,
+    /// End the hold with this process, too
+    #[arg(long, value_name = "PID", requires = "hold", conflicts_with = "guarded")]
+    pub pid: Option<u32>,
+    /// End the hold, too, when its services are healthy: up in `recover_after` runs after one was down, or in one
+    /// run more when none was
+    #[arg(long, requires = "hold", conflicts_with = "guarded")]
+    pub until_healthy: bool,
+    /// Heal nothing, and end the holds on these services, or all
+    #[arg(long, conflicts_with_all = ["hold", "dry_run", "drill", "format", "wait"])]
+    pub release: bool,
     /// How to write the result
     #[arg(short = 'o', long, value_name = "FORM", default_value = "text")]
     pub format: Format,
     /// Wait this long for another run to end [default: 10s on a terminal, else 0s]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub wait: Option<Duration>,
+    /// A command to run while it is held
+    #[arg(last = true, value_name = "COMMAND", requires = "hold", value_hint = ValueHint::CommandWithArguments)]
+    pub guarded: Vec<OsString>,
 }
 
 /// Arguments of `ping`.

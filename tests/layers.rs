@@ -58,6 +58,7 @@ const SHARED: &[&str] = &[
     "posting",
     "shown",
     "fresh",
+    "holding",
 ];
 
 /// `heal --drill` is a mode of `heal`: it runs `heal`'s cycle on a service of its own.

@@ -102,6 +102,7 @@ fn services(setup: &Setup, args: &Check, configured: &Configured) -> Result<Outc
     let complete = services.len() == config.services.len();
     memory.since(config.fresh_for, complete);
     let sights = eye.look(&services, &Left::by(&memory.state));
+    memory.refresh_holds();
     let mut stories = Vec::new();
     for sight in &sights {
         let before =
@@ -111,9 +112,12 @@ fn services(setup: &Setup, args: &Check, configured: &Configured) -> Result<Outc
         let state = memory.state.services.get(&sight.service.name);
         let incident = state.and_then(|state| state.incident.clone());
         let held = state.is_some_and(|state| state.held.is_some());
-        if let (true, Some(Status::Down), Some(incident)) =
-            (args.notify && !held, flip.map(|flip| flip.to), incident)
-        {
+        let news = flip.is_some_and(|flip| flip.to == Status::Down)
+            // What nobody was told of because hands were kept off, and is still so.
+            || incident.as_ref().is_some_and(|it| it.held.is_some() && it.told.is_none())
+                && sight.verdict.is_down()
+                && !config.notify.is_empty();
+        if let Some(incident) = incident.filter(|_| args.notify && !held && news) {
             keeping::keep_evidence(&memory, &reach, sight, &incident.id, None, deadline);
             stories.push(telling::story(
                 &memory,
@@ -125,6 +129,7 @@ fn services(setup: &Setup, args: &Check, configured: &Configured) -> Result<Outc
             ));
         }
     }
+    memory.weigh_holds(config, &sights);
     if configured.broken.is_none() {
         keeping::keep_config(&memory, &configured.sources);
     }
@@ -147,7 +152,10 @@ fn services(setup: &Setup, args: &Check, configured: &Configured) -> Result<Outc
     if args.format == Form::Nagios && configured.broken.is_some() {
         outcome = outcome.worst(Outcome::Unknown);
     }
-    if !setup.screen.quiet || outcome != Outcome::Ok {
+    // A plugin is never silent where something is down.
+    let loud = outcome != Outcome::Ok
+        && (args.format == Form::Nagios || shown::is_news(outcome, &memory.state, &services));
+    if !setup.screen.quiet || loud {
         let shown = shown::services(&memory.state, &services, &[], &[], &memory.now());
         match args.format {
             Form::Text => shown::print(setup, &shown, Format::Text, &delivered)?,

@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use crate::commands::holding::in_force;
 use crate::commands::setup::{Configured, Setup};
 use crate::commands::shown;
 use crate::judge::freshness::{self, Freshness, freshness};
+use crate::judge::hold::held;
 use crate::model::state::State;
 use crate::model::text::one_line;
 use crate::outcome::Outcome;
+use crate::store::holds::Kept;
 use crate::store::{self, Dir, Unreadable, lock};
 use crate::sys::clock;
 
@@ -31,6 +34,8 @@ pub(super) struct Remembered {
     pub(super) word: &'static str,
     /// Why, in words: `last complete cycle 40s ago`.
     pub(super) words: String,
+    /// The holds in force.
+    pub(super) holds: Vec<Kept>,
     /// The configured services and whether each is critical; none without a config.
     services: BTreeMap<String, bool>,
 }
@@ -83,12 +88,13 @@ pub(super) fn remember(
     });
     let fresh_for = max_age.or(config.map(|config| config.fresh_for)).unwrap_or(FRESH_FOR);
     let path = setup.state_path()?;
-    let missing = |outcome, word, words: String, dir| Remembered {
-        dir,
+    let missing = |outcome, word, words: String, dir: Option<Dir>| Remembered {
         state: State::default(),
         outcome,
         word,
         words,
+        holds: dir.as_ref().map_or_else(Vec::new, |dir| in_force(dir, &setup.now)),
+        dir,
         services: services.clone(),
     };
     let dir = match Dir::existing(&path) {
@@ -138,7 +144,15 @@ pub(super) fn remember(
     let outcome = shown::of(found.severity());
     let word = found.word();
     let words = one_line(&found.words(), 600);
-    Ok(Remembered { dir: Some(dir), state: peeked.state, outcome, word, words, services })
+    let holds = in_force(&dir, &setup.now);
+    let mut state = peeked.state;
+    for (name, known) in &mut state.services {
+        let service = config.and_then(|config| config.services.iter().find(|s| s.name == *name));
+        let windows = service.map_or(&[][..], |service| &service.policy.maintenance);
+        // As it is now, not as the last cycle found it.
+        known.held = held(name, windows, holds.iter().map(|kept| &kept.hold), &setup.now);
+    }
+    Ok(Remembered { dir: Some(dir), state, outcome, word, words, holds, services })
 }
 
 fn holder(setup: &Setup, dir: &Dir) -> Option<freshness::Holder> {

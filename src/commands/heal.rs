@@ -29,6 +29,8 @@ pub(super) struct Cycled {
     pub(super) stories: Vec<Story>,
     pub(super) delivered: Delivered,
     pub(super) healed: bool,
+    /// Something is wrong that is not held.
+    pub(super) news: bool,
 }
 
 /// Heals, or with `--dry-run` says what it would do.
@@ -42,10 +44,11 @@ pub(super) fn run(setup: &Setup, args: &Heal) -> Result<Outcome> {
     let mut cycled = cycle(setup, &args.services, args.wait, &configured, &dir)?;
     if refuge {
         cycled.outcome = cycled.outcome.worst(Outcome::Unknown);
+        cycled.news = true;
     }
     // Quiet, it says what nobody else does: with channels only what is new, or cron would mail it every minute.
     let untold = if configured.config.notify.is_empty() {
-        cycled.outcome != Outcome::Ok || cycled.healed
+        cycled.news || cycled.healed
     } else {
         cycled.outcome != Outcome::Ok && !cycled.stories.is_empty()
     };
@@ -73,12 +76,14 @@ pub(super) fn cycle(
     let complete = services.len() == config.services.len();
     let since = memory.since(config.fresh_for, complete);
     let sights = eye.look(&services, &Left::by(&memory.state));
+    memory.refresh_holds();
     let mut healing = Healing::new(configured, &mut memory, &eye, deadline);
     // Who names a service wants it healed, whatever the host has been through.
     healing.since = since.filter(|_| names.is_empty());
     for sight in &sights {
         healing.observe(sight, &sight.service.policy);
     }
+    healing.memory.weigh_holds(config, &sights);
     keep_known_good(&healing, configured, &sights);
     healing.save();
     let mut stories = telling::reminders(healing.memory, config, &sights);
@@ -100,7 +105,8 @@ pub(super) fn cycle(
         outcome = Outcome::Config;
     }
     let shown = shown::services(&memory.state, &services, &healed, &next, &memory.now());
-    Ok(Cycled { outcome, shown, stories, delivered, healed: !healed.is_empty() })
+    let news = shown::is_news(outcome, &memory.state, &services);
+    Ok(Cycled { outcome, shown, stories, delivered, healed: !healed.is_empty(), news })
 }
 
 /// Remembers what works: the config that loaded, and the config files of services that are up.
@@ -123,6 +129,7 @@ fn preview(setup: &Setup, args: &Heal, configured: &Configured, dir: &Dir) -> Re
         Memory::open(setup, dir, "heal --dry-run", deadline, setup.patience(args.wait), true)?;
     let eye = Eye::new(config, &reach, deadline, &setup.screen);
     let sights = eye.look(&services, &Left::by(&memory.state));
+    memory.refresh_holds();
     let mut healing = Healing::new(configured, &mut memory, &eye, deadline);
     for sight in &sights {
         healing.observe(sight, &sight.service.policy);

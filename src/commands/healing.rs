@@ -274,6 +274,13 @@ impl<'a, 'm> Healing<'a, 'm> {
                     return None;
                 }
             }
+            // It may have been placed since this service was looked at.
+            self.memory.refresh_holds();
+            self.memory.note_held(&service.name, &service.policy);
+            if let Some(why) = self.memory.held(&service.name, &service.policy) {
+                self.settle(&case.sight, &Action::Leave(Why::Held(why)));
+                return None;
+            }
             if self.act(&mut case, strategy) && !self.rebooting {
                 case.acted = true;
                 case.left -= 1;

@@ -23,6 +23,7 @@ use crate::model::verdict::Verdict;
 use crate::outcome::{Outcome, Refusal};
 use crate::store::Dir;
 use crate::store::events::{self, Event, Kind};
+use crate::store::holds::Kept;
 use crate::store::lock::{self, Holder, Lock, Locked};
 use crate::store::state::{self, Save};
 use crate::sys::clock::{self, Deadline};
@@ -39,7 +40,9 @@ pub(super) struct Memory<'a> {
     pub(super) host: String,
     setup: &'a Setup,
     /// Nothing is written: what would be done is only said.
-    rehearsal: bool,
+    pub(super) rehearsal: bool,
+    /// The holds in force, as they were last read.
+    pub(super) holds: Vec<Kept>,
     /// Until the state is saved for the last time.
     lock: Option<Lock>,
 }
@@ -88,7 +91,8 @@ impl<'a> Memory<'a> {
         let mut state = loaded.state;
         let host = host::name();
         state.host.clone_from(&host);
-        let memory = Self { dir, state, host, setup, rehearsal, lock: Some(lock) };
+        let mut memory =
+            Self { dir, state, host, setup, rehearsal, holds: Vec::new(), lock: Some(lock) };
         for notice in &loaded.notices {
             memory.event(Kind::State, "", "", notice);
         }
@@ -97,6 +101,7 @@ impl<'a> Memory<'a> {
             memory.event(Kind::Action, "", "", &text);
             memory.journal(Priority::Warning, "", &text, &[]);
         }
+        memory.refresh_holds();
         Ok(memory)
     }
 
@@ -127,13 +132,12 @@ impl<'a> Memory<'a> {
                 sight.facts().and_then(|facts| facts.main_pid).and_then(process::exe).or(state.exe);
         }
         state.trails = trails(&sight.looks);
-        let window = policy.maintenance.iter().find(|window| window.contains(now.wall));
-        state.held = window.map(|window| format!("maintenance ({window})"));
         if sight.verdict.is_up() {
             state.blocked_by = None;
             state.left_alone = None;
         }
         self.state.services.insert(name.clone(), state);
+        self.note_held(name, policy);
         if let Some(flip) = &flip {
             self.flipped(flip);
         }
@@ -179,6 +183,11 @@ impl<'a> Memory<'a> {
         let open = state.incident.as_ref().map(|incident| incident.id.clone());
         open.or_else(|| state.last_incident.as_ref().map(|last| last.id.clone()))
             .unwrap_or_default()
+    }
+
+    /// Says that something is not as it should be, and is no reason to stop.
+    pub(super) fn warn(&self, text: &str) {
+        self.setup.screen.note(&format!("warning: {text}"));
     }
 
     /// A line in `events.jsonl`. That it cannot be written is said, and costs nothing else.

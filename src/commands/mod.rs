@@ -10,6 +10,8 @@ mod fresh;
 mod gate;
 mod heal;
 mod healing;
+mod hold;
+mod holding;
 mod keeping;
 mod memory;
 mod ping;
@@ -44,6 +46,9 @@ pub fn run(cli: Cli, now: Now) -> Result<Outcome> {
     match cli.command {
         Command::Check(Later(args)) => check::run(&setup, &args),
         Command::Heal(Later(args)) if args.drill => drill::run(&setup),
+        Command::Heal(Later(args)) if args.hold.is_some() || args.release => {
+            hold::run(&setup, &args)
+        }
         Command::Heal(Later(args)) => heal::run(&setup, &args),
         Command::Ping(Later(args)) => ping::run(&setup, &args),
         Command::Stale(Later(args)) => stale::run(&setup, &args),

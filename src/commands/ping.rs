@@ -1,6 +1,7 @@
 //! `ping`: what the state allows to be claimed is told to the dead man's switches; or a job is run and its end
 //! told. A ping that fails never changes what it reports on.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::time::Duration;
 
@@ -14,10 +15,12 @@ use crate::heartbeat::{self, Heartbeat, Pinged, Signal};
 use crate::judge::severity::{Severity, of_service};
 use crate::model::state::Status;
 use crate::model::text::{nearest, one_line};
+use crate::model::time::Now;
 use crate::outcome::{Outcome, Refusal};
 use crate::report::ping::{Body, Doubt, Issue, LastCycle, Weight};
 use crate::report::services::Shown;
 use crate::store::events::{self, Event, Kind};
+use crate::store::holds::Kept;
 use crate::store::{Dir, outbox};
 use crate::sys::clock::Deadline;
 use crate::sys::host;
@@ -114,11 +117,14 @@ fn report(configured: &Configured, remembered: &Remembered, setup: &Setup) -> Bo
     let cycle = state.cycle.as_ref();
     let issues = state.services.iter().filter_map(|(name, known)| {
         let shown = Shown::of(name, known, remembered.critical(name), false, &setup.now);
+        let held = known.held.is_some();
         let weight = match (of_service(Some(known), shown.critical), known.verdict.is_up()) {
             (Severity::Ok, _) => return None,
             (Severity::Unknown, _) => Weight::Unknown,
             (Severity::Critical, _) => Weight::Critical,
-            (Severity::Warning, _) if matches!(known.status, Status::Down | Status::Failed) => {
+            (Severity::Warning, _)
+                if !held && matches!(known.status, Status::Down | Status::Failed) =>
+            {
                 Weight::Down
             }
             (Severity::Warning, _) => Weight::Note,
@@ -143,9 +149,24 @@ fn report(configured: &Configured, remembered: &Remembered, setup: &Setup) -> Bo
             command: cycle.command.clone(),
         }),
         doubt: remembered.doubt().map(|(word, why)| Doubt { word, why }),
+        held: held_lines(remembered, &setup.now),
         config_broken: configured.headline(),
         waiting: remembered.dir.as_ref().map_or(0, |dir| outbox::waiting(dir).entries.len()),
     }
+}
+
+/// What hands are kept off, and until when: a line a hold, and a line for the services of each window.
+fn held_lines(remembered: &Remembered, now: &Now) -> Vec<String> {
+    let line = |kept: &Kept| format!("{} {}", kept.hold.what(), kept.hold.words(now));
+    let mut lines: Vec<String> = remembered.holds.iter().map(line).collect();
+    let mut windows: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (name, state) in &remembered.state.services {
+        if let Some(why) = state.held.as_deref().filter(|why| !why.starts_with("held ")) {
+            windows.entry(why).or_default().push(name);
+        }
+    }
+    lines.extend(windows.into_iter().map(|(why, names)| format!("{} {why}", names.join(", "))));
+    lines
 }
 
 fn tell(

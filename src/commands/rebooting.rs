@@ -27,6 +27,12 @@ impl Healing<'_, '_> {
     /// Reboots the host for the attempt that was begun, or says why not.
     pub(super) fn reboot(&mut self, case: &Case<'_>) -> Acted {
         let now = self.memory.now();
+        // Its own hold would not have let it come so far; a reboot ends what people do to any other service as well.
+        self.memory.refresh_holds();
+        if let Some(kept) = self.memory.holds.first() {
+            let words = kept.hold.words(&self.memory.now());
+            return Acted::refused(format!("{} is held {words}", kept.hold.what()));
+        }
         if let Err(why) = may_reboot(self.memory.state.reboot.as_ref(), &now) {
             return Acted::refused(why);
         }

@@ -55,6 +55,14 @@ pub(super) fn outcome(state: &State, services: &[&Service]) -> Outcome {
     outcomes.fold(Outcome::Ok, Outcome::worst)
 }
 
+/// Whether a run that came to `outcome` and was asked to be quiet has something to say: not where all that is wrong
+/// is held, which is known.
+pub(super) fn is_news(came_to: Outcome, state: &State, services: &[&Service]) -> bool {
+    let held = |service: &&&Service| state.services.get(&service.name)?.held.as_ref();
+    let free: Vec<&Service> = services.iter().filter(|s| held(s).is_none()).copied().collect();
+    came_to != Outcome::Ok && !(came_to == Outcome::Warning && outcome(state, &free) == Outcome::Ok)
+}
+
 /// A severity as an outcome.
 pub(super) fn of(severity: Severity) -> Outcome {
     match severity {

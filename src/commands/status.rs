@@ -10,6 +10,7 @@ use crate::commands::fresh::{self, Remembered};
 use crate::commands::setup::Setup;
 use crate::commands::shown;
 use crate::judge::severity::of_service;
+use crate::model::hold::Hold;
 use crate::model::state::{Happening, ServiceState};
 use crate::model::text::{human_duration, one_line, plural};
 use crate::model::verdict::Verdict;
@@ -18,6 +19,7 @@ use crate::report::screen::Paint;
 use crate::report::services::Shown;
 use crate::report::text::{Row, table};
 use crate::store::events::{self, Kind};
+use crate::store::holds::Kept;
 use crate::store::{Dir, outbox};
 
 /// Pings read back for the heartbeats' last answers.
@@ -120,6 +122,7 @@ fn as_json(remembered: &Remembered, shown: &[Shown], told: &Told) -> Value {
         .collect();
     let waiting: Vec<Value> =
         told.waiting.iter().map(|(channel, why)| json!({"channel": channel, "why": why})).collect();
+    let holds: Vec<Value> = remembered.holds.iter().map(hold_as_json).collect();
     json!({
         "host": remembered.state.host,
         "fresh": remembered.outcome == Outcome::Ok,
@@ -127,6 +130,7 @@ fn as_json(remembered: &Remembered, shown: &[Shown], told: &Told) -> Value {
         "cycle": remembered.state.cycle,
         "happened": remembered.state.happened,
         "services": shown,
+        "holds": holds,
         "heartbeats": heartbeats,
         "notifications_waiting": waiting,
     })
@@ -161,6 +165,7 @@ fn as_text(
         out.push_str(&table(&rows, &setup.screen));
     }
     let mut rest: Vec<Row> = Vec::new();
+    rest.extend(remembered.holds.iter().map(|kept| hold_row(&kept.hold, setup)));
     for (name, accepted, line) in &told.heartbeats {
         let (word, paint) =
             if *accepted { ("heartbeat", Paint::Dim) } else { ("HEARTBEAT", Paint::Bad) };
@@ -198,6 +203,29 @@ fn as_text(
         }
     }
     out
+}
+
+fn hold_row(hold: &Hold, setup: &Setup) -> Row {
+    Row {
+        word: "HOLD".into(),
+        paint: Paint::Warn,
+        name: one_line(&hold.what(), 40),
+        details: vec![hold.words(&setup.now), hold.ends(&setup.now)],
+    }
+}
+
+fn hold_as_json(kept: &Kept) -> Value {
+    let hold = &kept.hold;
+    json!({
+        "id": kept.id,
+        "services": hold.services,
+        "since": hold.since.wall,
+        "lasts_seconds": hold.lasts_secs,
+        "by": hold.by,
+        "reason": hold.reason,
+        "pid": hold.owner.map(|owner| owner.pid),
+        "until_healthy": hold.until_healthy,
+    })
 }
 
 /// The last thing that happened to the host itself, while it is news.

@@ -61,6 +61,7 @@ pub(super) fn story(
         server: config.supervisord.as_ref().filter(|s| !s.usual).map(|s| s.address.clone()),
         next: String::new(),
         left_alone: None,
+        held: incident.held.as_ref().map(|held| held.why.clone()),
         problems: Vec::new(),
     }
 }
@@ -116,6 +117,7 @@ pub(super) fn config_story(memory: &mut Memory, configured: &Configured) -> Opti
         server: None,
         next: String::new(),
         left_alone: None,
+        held: None,
         problems: problems.0.iter().map(ToString::to_string).collect(),
     })
 }

@@ -20,6 +20,7 @@ pub mod budget;
 pub mod discovery;
 pub mod flapping;
 pub mod freshness;
+pub mod hold;
 pub mod ladder;
 pub mod last_resort;
 pub mod obstacle;

@@ -74,7 +74,7 @@ fn moving(
         let doing = format!("a job for `{unit}` is queued at its manager");
         return Some(busy(incident, policy, None, &doing, now));
     }
-    let age = now.elapsed_at_least(&incident.opened);
+    let age = age(incident, now);
     let grace = |spent: Duration, why: String| {
         let left = policy.start_grace.saturating_sub(spent);
         (!left.is_zero()).then_some(Action::Wait { left, why })
@@ -107,6 +107,12 @@ fn moving(
     }
 }
 
+/// How long it has been down and could have been healed: what went on behind a hold is not counted.
+fn age(incident: &Incident, now: &Now) -> Duration {
+    let whole = now.elapsed_at_least(&incident.opened);
+    incident.held.as_ref().map_or(whole, |held| now.elapsed_at_least(&held.last).min(whole))
+}
+
 /// Waits while `doing` goes on, but not for ever: longer than `start_grace`, or again and again for a whole
 /// window of the budget, is told. Even then it is not touched.
 fn busy(
@@ -116,7 +122,7 @@ fn busy(
     doing: &str,
     now: &Now,
 ) -> Action {
-    let age = now.elapsed_at_least(&incident.opened);
+    let age = age(incident, now);
     let spent = in_state.unwrap_or(age);
     let left = policy.start_grace.saturating_sub(spent);
     if left.is_zero() {

@@ -112,6 +112,7 @@ fn found_down(
             attempts: 0,
             gave_up: None,
             told: None,
+            held: None,
         });
     } else {
         become_status(state, Status::Suspect, now);

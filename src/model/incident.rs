@@ -25,6 +25,18 @@ pub struct Incident {
     /// When it was last told again, or first told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told: Option<Stamp>,
+    /// What has kept hands off while it went on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Kept>,
+}
+
+/// Hands were kept off during an outage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// By what, in words: the hold or the maintenance window.
+    pub why: String,
+    /// When that was last seen to be so: what is counted of the outage from then on is counted from here.
+    pub last: Stamp,
 }
 
 /// How one attempt at healing ended.

@@ -3,6 +3,7 @@
 
 pub mod discovery;
 pub mod fields;
+pub mod hold;
 pub mod incident;
 pub mod letter;
 pub mod measure;

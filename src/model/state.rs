@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::model::hold::HoldSeen;
 use crate::model::incident::{Attempt, Incident, PastIncident};
 use crate::model::time::Stamp;
 use crate::model::trail::Trails;
@@ -41,6 +42,9 @@ pub struct State {
     /// The last reboot of the host that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reboot: Option<Reboot>,
+    /// What was seen of the services of each hold since it was placed, by the hold's name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub holds: BTreeMap<String, HoldSeen>,
     /// Keys of a newer version, kept as they are.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
@@ -69,6 +73,7 @@ impl Default for State {
             acts: Vec::new(),
             happened: Vec::new(),
             reboot: None,
+            holds: BTreeMap::new(),
             rest: Map::new(),
         }
     }
@@ -174,7 +179,7 @@ pub struct ServiceState {
     /// Why it is left alone although it is down: masked, `heal = "off"`, no right.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_alone: Option<String>,
-    /// Why hands are kept off it for now: a maintenance window, and when that ends.
+    /// Why hands are kept off it for now: a hold, and until when; a maintenance window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<String>,
     /// The outage that goes on.

@@ -112,6 +112,9 @@ pub struct Story {
     /// The steps of its ladder that were skipped, and why, in words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<String>,
+    /// By what hands were kept off it while it was down: a hold, a maintenance window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<String>,
     /// See [`Evidence`].
     pub evidence: Evidence,
     /// Who runs it, for commands that apply.

@@ -74,6 +74,7 @@ fn story(change: Change, service: &str, critical: bool) -> Story {
         server: None,
         left_alone: None,
         skipped: vec![],
+        held: None,
         evidence: Evidence::default(),
         manager: None,
         unit: None,

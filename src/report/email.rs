@@ -106,6 +106,7 @@ fn resolved(page: &mut Page, story: &Story) {
         human_duration(story.lasted),
         page.time(story.opened)
     ));
+    page.held(story);
     page.evidence(story);
     page.problems(story);
 }

@@ -36,6 +36,8 @@ pub struct Body {
     pub cycle: Option<LastCycle>,
     /// Why all being well cannot be claimed, whatever the services say.
     pub doubt: Option<Doubt>,
+    /// What hands are kept off: `web until 14:20Z by root (deploy)`.
+    pub held: Vec<String>,
     /// The first problem of the config on disk, while it is broken and the last good one is in use.
     pub config_broken: Option<String>,
     /// Notifications that no channel has taken yet.
@@ -117,6 +119,9 @@ impl Body {
         if issues.len() > LISTED {
             line(format!("… and {} more", issues.len() - LISTED));
         }
+        for held in self.held.iter().take(NAMED) {
+            line(format!("held: {}", one_line(held, REASON)));
+        }
         line(format!("checked: {}, {} not well", plural(self.services, "service"), issues.len()));
         line(
             self.cycle
@@ -156,6 +161,9 @@ impl Body {
         }
         if named.len() > NAMED {
             let _ = write!(out, " and_more:{}", named.len() - NAMED);
+        }
+        if !self.held.is_empty() {
+            let _ = write!(out, " holds:{}", self.held.len());
         }
         if self.config_broken.is_some() {
             out.push_str(" config:BROKEN");

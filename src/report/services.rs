@@ -124,6 +124,11 @@ impl Shown {
                     .push(format!("waits for {}", self.blocked_by.as_deref().unwrap_or_default()));
             }
             "new" => details.push("not looked at yet".into()),
+            // First why nothing is done about it: that is all that fits in some places.
+            "held" => {
+                let held = self.held.as_deref().unwrap_or_default();
+                details.extend([one_line(held, 300), one_line(&self.reason, 400)]);
+            }
             _ => details.push(one_line(&self.reason, 400)),
         }
         if matches!(self.status, "failed" | "down") {
@@ -140,7 +145,7 @@ impl Shown {
             }
             details.push(line);
         }
-        if let Some(why) = &self.held {
+        if let Some(why) = self.held.as_ref().filter(|_| self.status != "held") {
             details.push(one_line(why, 200));
         }
         if let Some(why) = &self.left_alone {
@@ -190,8 +195,12 @@ impl Shown {
 fn word(state: &ServiceState, healed: bool) -> &'static str {
     match (&state.verdict, &state.blocked_by, state.status) {
         (Verdict::Unknown(_), _, _) => "unknown",
+        (Verdict::Down(_), _, Status::Down | Status::Suspect | Status::Failed)
+            if state.held.is_some() =>
+        {
+            "held"
+        }
         (_, Some(_), Status::Down | Status::Suspect) => "blocked",
-        (Verdict::Down(_), None, Status::Down | Status::Suspect) if state.held.is_some() => "held",
         (_, _, Status::Up) if healed => "healed",
         (Verdict::Up, _, Status::Up) if !state.warnings().is_empty() => "degraded",
         (_, _, status) => status.word(),

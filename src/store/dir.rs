@@ -104,6 +104,11 @@ impl Dir {
         self.0.join("outbox")
     }
 
+    /// Holds, a file each.
+    pub fn holds(&self) -> PathBuf {
+        self.0.join("holds")
+    }
+
     /// Evidence, a folder an incident.
     pub fn incidents(&self) -> PathBuf {
         self.0.join("incidents")

@@ -43,6 +43,8 @@ pub enum Kind {
     Notification,
     /// Nobody looked for a while: no run, or the host slept.
     Gap,
+    /// Hands are kept off for a while, or no longer.
+    Hold,
     /// The configuration broke or was mended.
     Config,
     /// The state could not be read or saved.

@@ -4,6 +4,7 @@
 
 pub mod dir;
 pub mod events;
+pub mod holds;
 pub mod incidents;
 pub mod last_good;
 pub mod lock;

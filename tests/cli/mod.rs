@@ -5,6 +5,7 @@ mod bad_input;
 mod checking;
 mod discovering;
 mod healing;
+mod holding;
 mod host_troubles;
 mod hostile;
 mod last_good;

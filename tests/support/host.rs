@@ -312,6 +312,16 @@ impl Host {
         self.touch("state/state.json", mtime - by)
     }
 
+    /// Makes the holds this much older.
+    pub(crate) fn age_holds(&self, by: Duration) -> &Self {
+        for (path, _, bytes) in self.snapshot("state/holds") {
+            let mut hold: Value = serde_json::from_slice(&bytes).expect("a hold is JSON");
+            older(&mut hold, by);
+            self.write(path.to_str().expect("a plain name"), &hold.to_string());
+        }
+        self
+    }
+
     /// Sets a file's mtime.
     pub(crate) fn touch(&self, name: &str, mtime: SystemTime) -> &Self {
         let file = fs::File::open(self.path(name)).expect("it is there");

@@ -87,6 +87,7 @@ fn story(change: Change) -> Story {
         server: None,
         left_alone: None,
         skipped: vec![],
+        held: None,
         evidence: Evidence::default(),
         manager: Some(ManagerKind::Systemd),
         unit: Some("story-stages.service".into()),

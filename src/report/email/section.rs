@@ -109,6 +109,14 @@ impl<'z> Page<'z> {
             human_duration(story.lasted)
         ));
         self.line(&format!("Reason: {}", story.reason));
+        self.held(story);
+    }
+
+    /// By what hands were kept off meanwhile: why nothing was done and told before.
+    pub(super) fn held(&mut self, story: &Story) {
+        if let Some(why) = &story.held {
+            self.line(&format!("Hands were kept off meanwhile: {why}"));
+        }
     }
 
     /// The steps of the ladder that were not tried.

@@ -17,6 +17,7 @@ pub(super) fn story(incident: &str) -> Story {
     Story {
         server: None,
         left_alone: None,
+        held: None,
         change: Change::Failed,
         name: "MiracleMax".into(),
         host: "h".into(),
