@@ -82,18 +82,8 @@ pub(crate) fn attempt(state: &mut ServiceState, at: &Now, outcome: impl Into<Opt
 /// What the manager says of `web.service`.
 pub(crate) fn facts(state: UnitState, in_state: Option<Duration>) -> UnitFacts {
     UnitFacts {
-        manager: ManagerKind::Systemd,
-        unit: "web.service".into(),
-        state,
-        words: String::new(),
-        hands_off: None,
-        main_pid: None,
-        instance: None,
-        result: None,
-        exit: None,
-        restarts: None,
         in_state_ms: in_state.map(|d| u64::try_from(d.as_millis()).unwrap()),
-        start_limited: false,
+        ..UnitFacts::bare(ManagerKind::Systemd, "web.service", state)
     }
 }
 

@@ -272,20 +272,8 @@ mod tests {
     }
 
     fn facts(manager: ManagerKind, unit: &str, hands_off: Option<HandsOff>) -> Found {
-        Found::Facts(UnitFacts {
-            manager,
-            unit: unit.into(),
-            state: UnitState::Stopped,
-            words: String::new(),
-            hands_off,
-            main_pid: None,
-            instance: None,
-            result: None,
-            exit: None,
-            restarts: None,
-            in_state_ms: None,
-            start_limited: false,
-        })
+        let facts = UnitFacts::bare(manager, unit, UnitState::Stopped);
+        Found::Facts(UnitFacts { hands_off, ..facts })
     }
 
     #[test]

@@ -144,6 +144,26 @@ pub struct UnitFacts {
     pub start_limited: bool,
 }
 
+impl UnitFacts {
+    /// Nothing but where it stands is known of it.
+    pub fn bare(manager: ManagerKind, unit: impl Into<String>, state: UnitState) -> Self {
+        Self {
+            manager,
+            unit: unit.into(),
+            state,
+            words: String::new(),
+            hands_off: None,
+            main_pid: None,
+            instance: None,
+            result: None,
+            exit: None,
+            restarts: None,
+            in_state_ms: None,
+            start_limited: false,
+        }
+    }
+}
+
 /// What could be found out about a service's unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {

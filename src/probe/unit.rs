@@ -193,18 +193,8 @@ mod tests {
 
     fn facts(state: UnitState, words: &str) -> UnitFacts {
         UnitFacts {
-            manager: ManagerKind::Systemd,
-            unit: "web.service".into(),
-            state,
             words: words.into(),
-            hands_off: None,
-            main_pid: None,
-            instance: None,
-            result: None,
-            exit: None,
-            restarts: None,
-            in_state_ms: None,
-            start_limited: false,
+            ..UnitFacts::bare(ManagerKind::Systemd, "web.service", state)
         }
     }
 

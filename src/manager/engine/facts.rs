@@ -42,20 +42,11 @@ pub(crate) fn found(container: &Container, manager: ManagerKind, now: Timestamp)
 pub(crate) fn missing(unit: &str, manager: ManagerKind) -> UnitFacts {
     let word = manager.word();
     UnitFacts {
-        manager,
-        unit: unit.to_owned(),
-        state: UnitState::Stopped,
         words: "not there".into(),
         hands_off: Some(HandsOff::NotFound(format!(
             "{word} has none of this name; see what there is: `{word} ps --all`"
         ))),
-        main_pid: None,
-        instance: None,
-        result: None,
-        exit: None,
-        restarts: None,
-        in_state_ms: None,
-        start_limited: false,
+        ..UnitFacts::bare(manager, unit, UnitState::Stopped)
     }
 }
 

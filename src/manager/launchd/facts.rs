@@ -124,18 +124,9 @@ pub(crate) fn missing(target: &str, disabled: bool) -> UnitFacts {
         domain(target)
     );
     UnitFacts {
-        manager: ManagerKind::Launchd,
-        unit: target.to_owned(),
-        state: UnitState::Stopped,
         words: "not loaded".into(),
         hands_off: Some(if disabled { HandsOff::Disabled } else { HandsOff::NotFound(why) }),
-        main_pid: None,
-        instance: None,
-        result: None,
-        exit: None,
-        restarts: None,
-        in_state_ms: None,
-        start_limited: false,
+        ..UnitFacts::bare(ManagerKind::Launchd, target, UnitState::Stopped)
     }
 }
 

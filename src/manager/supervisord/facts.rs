@@ -70,19 +70,13 @@ impl Process {
             format!("{} ({})", self.statename, self.spawnerr)
         };
         Found::Facts(UnitFacts {
-            manager: ManagerKind::Supervisord,
-            unit,
-            state,
             words,
-            hands_off: None,
             main_pid: self.pid,
             instance: self.pid.map(|pid| format!("{pid}:{}", self.start)),
-            result: None,
             exit: self.exit(),
-            restarts: None,
             in_state_ms: in_state
                 .and_then(|secs| u64::try_from(Duration::from_secs(secs).as_millis()).ok()),
-            start_limited: false,
+            ..UnitFacts::bare(ManagerKind::Supervisord, unit, state)
         })
     }
 

@@ -207,18 +207,8 @@ mod tests {
     #[test]
     fn the_journal_is_read_by_invocation_where_it_is_known() {
         let mut facts = UnitFacts {
-            manager: ManagerKind::SystemdUser,
-            unit: "web.service".into(),
-            state: UnitState::Failed,
-            words: String::new(),
-            hands_off: None,
-            main_pid: None,
             instance: Some("ab12".into()),
-            result: None,
-            exit: None,
-            restarts: None,
-            in_state_ms: None,
-            start_limited: false,
+            ..UnitFacts::bare(ManagerKind::SystemdUser, "web.service", UnitState::Failed)
         };
         assert_eq!(
             journal_matches(ManagerKind::SystemdUser, "web.service", Some(&facts)),
