@@ -202,7 +202,7 @@ _miraclemax() {
             return 0
             ;;
         miraclemax__subcmd__heal)
-            opts="-c -q -v -o -h --config --state-dir --deadline --quiet --verbose --color --output --dry-run --drill --hold --reason --pid --until-healthy --release --format --wait --help"
+            opts="-c -q -v -o -h --config --state-dir --deadline --quiet --verbose --color --output --dry-run --drill --notify --hold --reason --pid --until-healthy --release --format --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -76,6 +76,7 @@ complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -s q -l quie
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -s v -l verbose -d 'Say more: every probe, every step'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -l dry-run -d 'Print what would be done and why, and do nothing'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -l drill -d 'Prove the whole chain on a sacrificial service: started, broken, found, healed, verified, reported. Needs no configuration and touches none of yours'
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -l notify -d 'With --drill: prove as well that somebody is told. A letter marked DRILL goes to each configured channel, a note to each heartbeat; what does not accept it fails the drill, and those that work are told'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -l until-healthy -d 'End the hold, too, when its services are healthy: up in `recover_after` runs after one was down, or in one run more when none was'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -l release -d 'Heal nothing, and end the holds on these services, or all'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -52,6 +52,8 @@ Examples:
   miraclemax heal --dry-run       what would be done now, and why
   miraclemax heal                 do it, for every configured service
   miraclemax heal -q              the same from cron: silent when all is well
+  miraclemax heal --drill --notify -q
+                                  once a week: proves that mail and pings arrive
   miraclemax heal --hold 20m web --reason 'new release'
                                   keep hands off web for that long
   miraclemax heal --hold 20m web -- ./deploy.sh
@@ -259,6 +261,10 @@ pub struct Heal {
     /// Needs no configuration and touches none of yours
     #[arg(long, conflicts_with_all = ["services", "dry_run"])]
     pub drill: bool,
+    /// With --drill: prove as well that somebody is told. A letter marked DRILL goes to each configured channel, a
+    /// note to each heartbeat; what does not accept it fails the drill, and those that work are told
+    #[arg(long, requires = "drill")]
+    pub notify: bool,
     /// Heal nothing, and keep hands off these services (all when none is named) for so long, 7d at most: they are
     /// looked at, but neither healed nor told of
     ///

@@ -57,7 +57,7 @@ fn cron_jobs_call_what_exists_and_cron_would_run_them() {
             jobs += 1;
         }
     }
-    assert_eq!(jobs, 3);
+    assert_eq!(jobs, 4);
 }
 
 /// Python reads plists as macOS does; where it is missing, the test below still reads their arguments.
@@ -99,7 +99,16 @@ fn systemd_units_and_launchd_jobs_call_what_exists() {
         assert!(text.contains(&format!("<string>{label}</string>")), "{label}");
         jobs += 1;
     }
-    assert_eq!(jobs, 4);
+    assert_eq!(jobs, 5);
+}
+
+#[test]
+fn a_drill_that_tells_is_on_the_schedule_of_cron_and_of_systemd() {
+    let drill = "miraclemax heal --drill --notify -q";
+    for (dir, name) in [("cron.d", "miraclemax"), ("systemd", "miraclemax-drill.service")] {
+        let text = fs::read_to_string(contrib().join(dir).join(name)).unwrap();
+        assert!(text.lines().any(|line| line.ends_with(drill)), "{name}");
+    }
 }
 
 /// The blocks `define KIND { key value … }` of a file of Nagios; whatever is in none of them is a comment.

@@ -55,6 +55,7 @@ const SHARED: &[&str] = &[
     "keeping",
     "signs",
     "takeover",
+    "scene",
     "posting",
     "shown",
     "fresh",

@@ -24,6 +24,8 @@ mod cron_heals;
 mod discovery_scene;
 #[path = "real/drill.rs"]
 mod drill;
+#[path = "real/evidence.rs"]
+mod evidence;
 #[path = "real/hands_off.rs"]
 mod hands_off;
 #[path = "real/heartbeat_scene.rs"]

@@ -12,6 +12,7 @@ use crate::judge::attempts::{begin_attempt, end_attempt};
 use crate::judge::ladder::Ladder;
 use crate::model::incident::{Incident, Outcome};
 use crate::model::policy::Policy;
+use crate::model::scrub::{scrub, scrub_in_place};
 use crate::model::story::Change;
 use crate::model::text::human_duration;
 use crate::model::time::Now;
@@ -96,6 +97,7 @@ impl<'a> Healing<'a, '_> {
         };
         case.did = acted.did;
         case.said = acted.said;
+        case.did.iter_mut().chain(&mut case.said).for_each(scrub_in_place);
         keeping::add_evidence(self.memory, name, incident, strategy.word(), acted.shown);
         match acted.result {
             Ok(()) => {
@@ -106,7 +108,7 @@ impl<'a> Healing<'a, '_> {
                 // Nothing was done, so nothing was spent.
                 self.memory.state.acts.pop();
                 self.acts -= 1;
-                self.end(case, Outcome::Refused(refusal.why));
+                self.end(case, Outcome::Refused(scrub(&refusal.why).into_owned()));
                 false
             }
         }
@@ -276,6 +278,7 @@ impl<'a> Healing<'a, '_> {
                 None
             }
             Verified::Not { sight, mut why } => {
+                scrub_in_place(&mut why);
                 if !case.said.is_empty() {
                     why = format!("{why} ({})", case.said.join("; "));
                 }

@@ -1,5 +1,8 @@
 //! `heal --drill`: the whole chain on a sacrificial service, with measured times, in a state directory of its
-//! own. Touches nothing that it did not make, and takes all of it away again.
+//! own. Touches nothing that it did not make, and takes all of it away again. With `--notify` also the end of the
+//! chain: the configured channels and heartbeats.
+
+mod chain;
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -11,12 +14,14 @@ use anyhow::{Context, Result, anyhow, bail};
 use jiff::tz::TimeZone;
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::cli::Heal;
+use crate::commands::drill::chain::Chain;
 use crate::commands::heal::{self, Cycled};
 use crate::commands::setup::{Configured, Setup};
 use crate::config::{self, Source};
 use crate::manager::Reach;
 use crate::model::incident::{Attempt, Outcome as Came};
-use crate::model::story::Change;
+use crate::model::story::{Change, Story};
 use crate::model::text::human_duration;
 use crate::model::time::Stamp;
 use crate::outcome::Outcome;
@@ -38,23 +43,37 @@ const FAILED: &str = "FAILED";
 /// The service's name in the drill's config.
 const NAME: &str = "drill";
 
-/// Breaks a service of its own and heals it.
-pub(super) fn run(setup: &Setup) -> Result<Outcome> {
+/// Breaks a service of its own and heals it; with `--notify` that is told.
+pub(super) fn run(setup: &Setup, args: &Heal) -> Result<Outcome> {
+    let chain = if args.notify { Some(Chain::new(setup)?) } else { None };
     let timeline = Timeline { setup, watch: Stopwatch::start() };
     let ground = Ground::new(setup)?;
-    let played = ground.play(&timeline);
+    let outcome = prove(&ground, chain.as_ref(), &timeline);
     ground.clear();
-    match played {
+    outcome
+}
+
+fn prove(ground: &Ground, chain: Option<&Chain>, timeline: &Timeline) -> Result<Outcome> {
+    let proven = ground.play(timeline).and_then(|(took, story)| {
+        if let Some(chain) = chain {
+            chain.prove(&ground.dir, story, timeline)?;
+        }
+        Ok(took)
+    });
+    match proven {
         Ok(healed) => {
-            timeline.line(
-                "passed",
-                Paint::Good,
-                &format!("found, healed and verified in {}", human_duration(healed)),
-            )?;
-            Ok(Outcome::Ok)
+            let told = if chain.is_some() { "; all that should be told were" } else { "" };
+            let text = format!("found, healed and verified in {}{told}", human_duration(healed));
+            timeline.line("passed", Paint::Good, &text)?;
+            let broken = chain.is_some_and(|chain| chain.broken);
+            Ok(if broken { Outcome::Config } else { Outcome::Ok })
         }
         Err(err) => {
-            timeline.line(FAILED, Paint::Bad, &format!("{err:#}"))?;
+            let why = format!("{err:#}");
+            timeline.complain(FAILED, &why)?;
+            if let Some(chain) = chain {
+                chain.alarm(&ground.dir, &why, timeline);
+            }
             Ok(Outcome::Critical)
         }
     }
@@ -78,12 +97,21 @@ impl Timeline<'_> {
         self.print(self.watch.read().saturating_sub(ago), word, paint, text)
     }
 
+    /// What is wrong, said also when asked to be quiet.
+    fn complain(&self, word: &str, text: &str) -> Result<()> {
+        self.write(self.watch.read(), word, Paint::Bad, text)
+    }
+
     fn print(&self, at: Duration, word: &str, paint: Paint, text: &str) -> Result<()> {
-        let screen = &self.setup.screen;
         // That it was broken and found is what was wanted.
-        if screen.quiet && word != FAILED {
+        if self.setup.screen.quiet {
             return Ok(());
         }
+        self.write(at, word, paint, text)
+    }
+
+    fn write(&self, at: Duration, word: &str, paint: Paint, text: &str) -> Result<()> {
+        let screen = &self.setup.screen;
         let word = screen.paint(paint, &format!("{word:<9}"));
         let lines = wrap(text, WIDTH - 21);
         let text = lines.join(&format!("\n{:21}", ""));
@@ -135,8 +163,8 @@ impl<'a> Ground<'a> {
         Ok(Self { setup, dir, port, host, runtime_dir, unit: format!("{name}.service"), exe })
     }
 
-    /// Started, broken, found, healed, verified, reported. How long finding and healing took.
-    fn play(&self, timeline: &Timeline) -> Result<Duration> {
+    /// Started, broken, found, healed, verified, reported. How long finding and healing took, and what is to be told.
+    fn play(&self, timeline: &Timeline) -> Result<(Duration, Story)> {
         self.start()?;
         let first = self.wait_up()?;
         let by = match self.host {
@@ -189,7 +217,7 @@ impl<'a> Ground<'a> {
         if self.setup.screen.verbose {
             self.setup.screen.data(&format!("\n{}\n", letter.body))?;
         }
-        Ok(took)
+        Ok((took, story.clone()))
     }
 
     /// What was executed, without the long names of this drill's own files.

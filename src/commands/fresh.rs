@@ -9,8 +9,10 @@ use anyhow::Result;
 use crate::commands::holding::in_force;
 use crate::commands::setup::{Configured, Setup};
 use crate::commands::shown;
+use crate::config::Service;
 use crate::judge::freshness::{self, Freshness, freshness};
 use crate::judge::hold::held;
+use crate::model::policy::{Budget, Policy};
 use crate::model::state::State;
 use crate::model::text::one_line;
 use crate::outcome::Outcome;
@@ -25,6 +27,19 @@ const UNREADABLE: &str = "UNREADABLE";
 /// Less sleep than this since the last cycle does not excuse anything.
 const SLEPT: Duration = Duration::from_secs(60);
 
+/// What the config says of a service that the state does not.
+#[derive(Clone)]
+struct Known {
+    critical: bool,
+    repeats: Option<Budget>,
+}
+
+impl Known {
+    fn of(service: &Service) -> Self {
+        Self { critical: service.critical, repeats: service.policy.repeats }
+    }
+}
+
 /// What is remembered, and what that is worth.
 pub(super) struct Remembered {
     pub(super) dir: Option<Dir>,
@@ -36,14 +51,19 @@ pub(super) struct Remembered {
     pub(super) words: String,
     /// The holds in force.
     pub(super) holds: Vec<Kept>,
-    /// The configured services and whether each is critical; none without a config.
-    services: BTreeMap<String, bool>,
+    /// What the configured services say of themselves; none without a config.
+    services: BTreeMap<String, Known>,
 }
 
 impl Remembered {
     /// Whether the outage of a service is critical; so it is when the config does not know it.
     pub(super) fn critical(&self, name: &str) -> bool {
-        self.services.get(name).is_none_or(|critical| *critical)
+        self.services.get(name).is_none_or(|known| known.critical)
+    }
+
+    /// From how many heals on its cause should be mended.
+    pub(super) fn repeats(&self, name: &str) -> Option<Budget> {
+        self.services.get(name).map_or(Policy::default().repeats, |known| known.repeats)
     }
 
     /// Why nothing that is remembered proves that all is well now, in a word and in words.
@@ -83,8 +103,8 @@ pub(super) fn remember(
         read.as_ref()
     };
     let config = configured.map(|configured| &configured.config);
-    let services: BTreeMap<String, bool> = config.map_or_else(BTreeMap::new, |c| {
-        c.services.iter().map(|s| (s.name.clone(), s.critical)).collect()
+    let services: BTreeMap<String, Known> = config.map_or_else(BTreeMap::new, |c| {
+        c.services.iter().map(|s| (s.name.clone(), Known::of(s))).collect()
     });
     let fresh_for = max_age.or(config.map(|config| config.fresh_for)).unwrap_or(FRESH_FOR);
     let path = setup.state_path()?;

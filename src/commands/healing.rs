@@ -364,8 +364,14 @@ impl<'a, 'm> Healing<'a, 'm> {
         let name = &sight.service.name;
         let before = self.memory.state.services.get(name).and_then(|state| state.incident.clone());
         let flip = self.memory.observe(sight, policy);
-        let told = telling::closed(self.memory, self.config, sight, before, flip.as_ref());
+        let told = telling::closed(self.memory, self.config, sight, before.clone(), flip.as_ref());
         self.stories.extend(told);
+        let closed = flip.as_ref().and_then(|flip| flip.closed.as_ref());
+        if closed.is_some_and(|closed| closed.healed_by.is_some())
+            && let Some(incident) = before
+        {
+            self.stories.extend(telling::repeated(self.memory, self.config, sight, &incident));
+        }
     }
 }
 

@@ -3,20 +3,25 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::commands::cycle::Sight;
 use crate::commands::memory::Memory;
+use crate::commands::scene;
 use crate::config::{Service, Source};
 use crate::manager::Reach;
 use crate::model::story::{Evidence, Trace};
 use crate::model::unit::UnitFacts;
 use crate::remedy::known_good;
-use crate::report::cause;
+use crate::report::{self, cause};
 use crate::store::events::Kind;
 use crate::store::{Dir, incidents, last_good};
 use crate::sys::clock::Deadline;
 
-/// The evidence's file in the incident's folder.
+/// The evidence's file for programs, in the incident's folder.
 const EVIDENCE: &str = "evidence.json";
+/// The same for people.
+const TEXT: &str = "evidence.txt";
 /// Lines of its log that go into the evidence.
 const LOG_LINES: usize = 20;
 /// What remedies showed, kept of one incident.
@@ -37,13 +42,22 @@ pub(super) fn keep_evidence(
     }
     let unit: Option<UnitFacts> = sight.facts().cloned();
     let limit = Duration::from_secs(5).min(deadline.left());
+    let looking = scene::look(
+        sight,
+        needs_down(memory, sight.service),
+        seen_up(memory, sight.service),
+        memory.now(),
+        reach,
+        deadline,
+    );
     let log = match &sight.settled.runner {
         Some(runner) => runner.log_tail(unit.as_ref(), LOG_LINES, reach, limit),
         None => Vec::new(),
     };
-    let cause = unit.as_ref().and_then(|facts| cause::cause(facts, &log));
-    let evidence =
-        Evidence { unit, log, cause, common: common.map(str::to_owned), remedies: Vec::new() };
+    let scene = looking.found();
+    let cause = cause::root(unit.as_ref(), &log, &scene);
+    let common = common.map(str::to_owned);
+    let evidence = Evidence { unit, log, cause, common, scene: Some(scene), ..Evidence::default() };
     keep(memory, &sight.service.name, incident, &evidence);
 }
 
@@ -66,11 +80,29 @@ pub(super) fn add_evidence(
     keep(memory, service, incident, &evidence);
 }
 
-fn keep(memory: &Memory, service: &str, incident: &str, evidence: &Evidence) {
-    let text = serde_json::to_string_pretty(evidence).unwrap_or_default();
-    if let Err(err) = incidents::keep(memory.dir, incident, EVIDENCE, &text) {
-        memory.event(Kind::State, service, incident, &format!("evidence was not kept: {err:#}"));
+/// For programs, and for people.
+fn keep(memory: &Memory, name: &str, incident: &str, evidence: &Evidence) {
+    let json = serde_json::to_string_pretty(evidence).unwrap_or_default();
+    let text = report::scene::text(name, incident, evidence);
+    for (file, text) in [(TEXT, text), (EVIDENCE, json)] {
+        if let Err(err) = incidents::keep(memory.dir, incident, file, &text) {
+            let text = format!("evidence was not kept: {err:#}");
+            memory.event(Kind::State, name, incident, &text);
+        }
     }
+}
+
+/// When the service was last seen up.
+fn seen_up(memory: &Memory, service: &Service) -> Option<Timestamp> {
+    let state = memory.state.services.get(&service.name)?;
+    state.seen_up.as_ref().map(|at| at.wall)
+}
+
+/// What it needs and what is down.
+fn needs_down(memory: &Memory, service: &Service) -> Vec<String> {
+    let states = &memory.state.services;
+    let down = |name: &&String| states.get(*name).is_some_and(|state| state.verdict.is_down());
+    service.needs.iter().filter(down).cloned().collect()
 }
 
 /// What was kept of an incident, if anything was.

@@ -7,19 +7,23 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::commands::cycle::Sight;
+use crate::commands::keeping;
 use crate::commands::setup::Setup;
 use crate::commands::takeover;
 use crate::config::Config;
 use crate::judge::last_resort;
+use crate::judge::repeats;
 use crate::judge::since::Since;
 use crate::judge::transition::transition;
 use crate::model::incident;
 use crate::model::policy::Policy;
+use crate::model::repeats::PastHeal;
+use crate::model::scrub::scrub;
 use crate::model::state::{Cycle, Flip, HAPPENINGS, Happening, State, Status};
 use crate::model::text::human_duration;
 use crate::model::time::Now;
 use crate::model::trail::trails;
-use crate::model::verdict::Verdict;
+use crate::model::verdict::{Look, Verdict};
 use crate::outcome::{Outcome, Refusal};
 use crate::store::Dir;
 use crate::store::events::{self, Event, Kind};
@@ -121,9 +125,10 @@ impl<'a> Memory<'a> {
         let name = &sight.service.name;
         self.conclude_reboot(name, &sight.verdict, policy, &now);
         let prev = self.state.services.get(name);
+        let (verdict, looks) = (sight.verdict.scrubbed(), sight.looks.clone());
+        let looks = looks.into_iter().map(Look::scrubbed).collect();
         let id = || format!("{name}-{}", now.wall.strftime("%Y%m%dT%H%M%SZ"));
-        let (mut state, flip) =
-            transition(name, prev, sight.verdict.clone(), sight.looks.clone(), policy, &now, id);
+        let (mut state, flip) = transition(name, prev, verdict, looks, policy, &now, id);
         if sight.verdict.is_up()
             && let Some(instance) = sight.facts().and_then(|facts| facts.instance.clone())
         {
@@ -133,8 +138,16 @@ impl<'a> Memory<'a> {
         }
         state.trails = trails(&sight.looks);
         if sight.verdict.is_up() {
+            state.seen_up = Some(now.stamp());
             state.blocked_by = None;
             state.left_alone = None;
+        }
+        if let Some(closed) = flip.as_ref().and_then(|flip| flip.closed.as_ref())
+            && let Some(remedy) = closed.healed_by.clone()
+        {
+            let kept = keeping::evidence_of(self.dir, &closed.id);
+            let cause = kept.and_then(|kept| kept.cause).unwrap_or_default();
+            repeats::remember(&mut state, PastHeal { at: now.stamp(), remedy, cause }, &now);
         }
         self.state.services.insert(name.clone(), state);
         self.note_held(name, policy);
@@ -200,7 +213,7 @@ impl<'a> Memory<'a> {
             kind,
             service: service.to_owned(),
             incident: incident.to_owned(),
-            text: text.to_owned(),
+            text: scrub(text).into_owned(),
             fields: BTreeMap::new(),
         };
         if let Err(err) = events::append(self.dir, &event) {
@@ -221,6 +234,7 @@ impl<'a> Memory<'a> {
         }
         let message =
             if service.is_empty() { text.to_owned() } else { format!("{service}: {text}") };
+        let message = scrub(&message).into_owned();
         let mut fields = vec![
             ("MIRACLEMAX_SERVICE", service.to_owned()),
             ("MIRACLEMAX_INCIDENT", self.incident(service)),

@@ -18,6 +18,7 @@ mod ping;
 mod posting;
 mod rebooting;
 mod sacrifice;
+mod scene;
 mod setup;
 mod shown;
 mod signs;
@@ -45,7 +46,7 @@ pub fn run(cli: Cli, now: Now) -> Result<Outcome> {
     let setup = Setup::new(cli.global, now);
     match cli.command {
         Command::Check(Later(args)) => check::run(&setup, &args),
-        Command::Heal(Later(args)) if args.drill => drill::run(&setup),
+        Command::Heal(Later(args)) if args.drill => drill::run(&setup, &args),
         Command::Heal(Later(args)) if args.hold.is_some() || args.release => {
             hold::run(&setup, &args)
         }

@@ -91,7 +91,8 @@ pub(super) fn services(
                 service.critical,
                 healed.contains(&service.name),
                 now,
-            );
+            )
+            .counted(known, service.policy.repeats, now);
             if let Some((_, words)) = next.iter().find(|(name, _)| *name == service.name) {
                 shown.next.clone_from(words);
             }

@@ -62,7 +62,13 @@ fn services(setup: &Setup, args: &Status, remembered: &Remembered) -> Result<Vec
     let wanted =
         known.iter().filter(|(name, _)| args.services.is_empty() || args.services.contains(name));
     Ok(wanted
-        .map(|(name, state)| Shown::of(name, state, remembered.critical(name), false, &setup.now))
+        .map(|(name, state)| {
+            Shown::of(name, state, remembered.critical(name), false, &setup.now).counted(
+                state,
+                remembered.repeats(name),
+                &setup.now,
+            )
+        })
         .collect())
 }
 

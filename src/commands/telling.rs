@@ -9,9 +9,15 @@ use crate::commands::memory::Memory;
 use crate::commands::setup::Configured;
 use crate::config::{Config, Service};
 use crate::judge::remind::reminder_due;
+use crate::judge::repeats::due;
 use crate::model::incident::{Attempt, Incident};
+use crate::model::place::Problems;
+use crate::model::repeats::Repeats;
+use crate::model::scrub::scrub;
 use crate::model::state::Flip;
 use crate::model::story::{Change, Evidence, Story};
+use crate::store::events::Kind;
+use crate::sys::journal::Priority;
 
 /// The name that goes into subjects.
 pub(super) fn name_of(config: &Config, host: &str) -> String {
@@ -28,6 +34,8 @@ pub(super) fn story(
     change: Change,
 ) -> Story {
     let now = memory.now();
+    let known = memory.state.services.get(&service.name);
+    let limit = service.policy.repeats;
     let attempts: Vec<Attempt> =
         memory.state.services.get(&service.name).map_or_else(Vec::new, |state| {
             state
@@ -55,7 +63,12 @@ pub(super) fn story(
         stable_for: Duration::ZERO,
         new_instance: false,
         skipped: Vec::new(),
-        evidence: evidence_of(memory.dir, &incident.id).unwrap_or_default(),
+        repeats: known.and_then(|known| Repeats::of(&known.heals, limit, &now)),
+        drill: false,
+        evidence: Evidence {
+            scene: None,
+            ..evidence_of(memory.dir, &incident.id).unwrap_or_default()
+        },
         manager: sight.settled.runner.as_ref().map(|runner| runner.kind),
         unit: sight.settled.runner.as_ref().map(|runner| runner.unit.clone()),
         server: config.supervisord.as_ref().filter(|s| !s.usual).map(|s| s.address.clone()),
@@ -81,13 +94,29 @@ pub(super) fn closed(
     (closed.healed_by.is_some() || incident.told.is_some() || acted).then_some(story)
 }
 
+/// That it has to be healed again and again, when that is due to be told after the heal that closed `incident`.
+pub(super) fn repeated(
+    memory: &mut Memory,
+    config: &Config,
+    sight: &Sight,
+    incident: &Incident,
+) -> Option<Story> {
+    let (now, service) = (memory.now(), sight.service);
+    let state = memory.state.services.get_mut(&service.name)?;
+    let repeats = due(state, &service.policy, &now)?;
+    memory.event(Kind::Action, &service.name, &incident.id, &repeats.words());
+    memory.journal(Priority::Warning, &service.name, &repeats.words(), &[]);
+    let told = story(memory, config, service, sight, incident, Change::Repeated);
+    Some(Story { repeats: Some(repeats), ..told })
+}
+
 /// The broken config, told once for each way it is broken.
 pub(super) fn config_story(memory: &mut Memory, configured: &Configured) -> Option<Story> {
     let Some(problems) = &configured.broken else {
         memory.state.config_told = None;
         return None;
     };
-    let text = problems.to_string();
+    let text = scrub(&problems.to_string()).into_owned();
     if memory.state.config_told.as_ref() == Some(&text) {
         return None;
     }
@@ -111,6 +140,8 @@ pub(super) fn config_story(memory: &mut Memory, configured: &Configured) -> Opti
         stable_for: Duration::ZERO,
         new_instance: false,
         skipped: Vec::new(),
+        repeats: None,
+        drill: false,
         evidence: Evidence::default(),
         manager: None,
         unit: None,
@@ -118,15 +149,20 @@ pub(super) fn config_story(memory: &mut Memory, configured: &Configured) -> Opti
         next: String::new(),
         left_alone: None,
         held: None,
-        problems: problems.0.iter().map(ToString::to_string).collect(),
+        problems: told(problems),
     })
+}
+
+/// The problems in words; a line of the config that is shown with one may hold a secret.
+fn told(problems: &Problems) -> Vec<String> {
+    problems.0.iter().map(|problem| scrub(&problem.to_string()).into_owned()).collect()
 }
 
 /// Every report says so when the config on disk is broken: what is told is then about the last good one.
 pub(super) fn mention_config(stories: &mut [Story], configured: &Configured) {
     let Some(problems) = &configured.broken else { return };
     for story in stories {
-        story.problems = problems.0.iter().map(ToString::to_string).collect();
+        story.problems = told(problems);
     }
 }
 

@@ -230,6 +230,7 @@ fn policy_keys_of_a_service_outweigh_the_defaults() {
         cooldown_max: secs(1200),
         retry_after: secs(7200),
         flapping: Some(Flapping { start: 60, stop: 25 }),
+        repeats: Some(Budget { count: 5, window: secs(14 * 86_400) }),
         remind_every: None,
         when_stopped: WhenStopped::Respect,
         maintenance: vec![Window::parse("Sun 02:00-04:00 UTC", &TimeZone::UTC).unwrap()],

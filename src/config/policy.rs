@@ -13,7 +13,7 @@ use crate::model::units::parse_duration;
 use crate::model::window::Window;
 
 /// Every policy key.
-pub(super) const KEYS: [&str; 19] = [
+pub(super) const KEYS: [&str; 20] = [
     "timeout",
     "tries",
     "gap",
@@ -28,6 +28,7 @@ pub(super) const KEYS: [&str; 19] = [
     "cooldown_max",
     "retry_after",
     "flapping",
+    "repeats",
     "remind_every",
     "when_stopped",
     "maintenance",
@@ -58,6 +59,10 @@ pub(super) fn read(fields: &mut Fields<'_>, base: &Policy, deadline: Duration) -
     if let Some(node) = fields.node("flapping") {
         flapping(node, &mut policy.flapping, fields.problems());
     }
+    set(
+        &mut policy.repeats,
+        fields.parsed("repeats", "a count and a time such as `3 per 7d`, or `off`", repeats),
+    );
     set(
         &mut policy.remind_every,
         fields.parsed("remind_every", "a duration such as `4h`, or `never`", reminder),
@@ -110,6 +115,21 @@ fn budget(text: &str) -> Result<Budget, String> {
         return Err("the window must be at least `1s`".into());
     }
     Ok(Budget { count, window })
+}
+
+/// `3 per 7d`: no more than is remembered.
+fn repeats(text: &str) -> Result<Option<Budget>, String> {
+    if matches!(text, "never" | "off") {
+        return Ok(None);
+    }
+    let limit = budget(text)?;
+    if limit.count > 100 {
+        return Err(format!("`{}` is more than the 100 heals that are remembered", limit.count));
+    }
+    if limit.window > Duration::from_hours(30 * 24) {
+        return Err("the window is longer than the 30 days that are remembered".into());
+    }
+    Ok(Some(limit))
 }
 
 fn reminder(text: &str) -> Result<Option<Duration>, String> {
@@ -243,6 +263,16 @@ mod tests {
         keys.sort_unstable();
         let hint = problems.0.last().unwrap().hint.clone().unwrap();
         assert_eq!(hint, format!("it has {}", keys.join(", ")));
+    }
+
+    #[test]
+    fn repeats_are_a_budget_within_what_is_remembered() {
+        let ok = Budget { count: 3, window: Duration::from_secs(7 * 86_400) };
+        assert_eq!(repeats("3 per 7d"), Ok(Some(ok)));
+        assert_eq!(repeats("off"), Ok(None));
+        for bad in ["3", "101 per 7d", "3 per 31d", "0 per 7d", "on"] {
+            assert!(repeats(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

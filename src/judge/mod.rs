@@ -27,6 +27,7 @@ pub mod obstacle;
 pub mod order;
 pub mod plan;
 pub mod remind;
+pub mod repeats;
 pub mod settle;
 pub mod severity;
 pub mod since;

@@ -10,6 +10,7 @@ pub(crate) mod launchd;
 mod reach;
 mod runner;
 pub mod supervisord;
+mod surroundings;
 pub mod systemd;
 
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ pub use choice::{Choice, Settled, candidates, settle};
 pub use claims::{Claims, Program, plain};
 pub use reach::Reach;
 pub use runner::Runner;
+pub use surroundings::Surroundings;
 
 use crate::model::unit::{Found, ManagerKind, UnitName};
 

@@ -7,6 +7,7 @@ use crate::manager::acted::Acted;
 use crate::manager::claims::Claims;
 use crate::manager::command::Commands;
 use crate::manager::reach::Reach;
+use crate::manager::surroundings::Surroundings;
 use crate::manager::{engine, launchd, show, supervisord, systemd};
 use crate::model::unit::{Found, ManagerKind, UnitFacts, UnitName, UnitState};
 
@@ -102,6 +103,20 @@ impl Runner {
                 engine::claims::claims(self.kind, &self.unit, reach, limit)
             }
             ManagerKind::Launchd | ManagerKind::Command => Claims::default(),
+        }
+    }
+
+    /// Where it lives and when it ran. Nothing where its manager has that not on record.
+    pub fn surroundings(&self, reach: &Reach, limit: Duration) -> Surroundings {
+        match self.kind {
+            ManagerKind::Systemd | ManagerKind::SystemdUser => {
+                systemd::surroundings::surroundings(self.kind, &self.unit, reach, limit)
+            }
+            ManagerKind::Supervisord
+            | ManagerKind::Launchd
+            | ManagerKind::Docker
+            | ManagerKind::Podman
+            | ManagerKind::Command => Surroundings::default(),
         }
     }
 

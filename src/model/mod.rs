@@ -11,6 +11,8 @@ pub mod node;
 pub mod place;
 pub mod policy;
 pub mod range;
+pub mod repeats;
+pub mod scene;
 pub mod scrub;
 pub mod secret;
 pub mod state;

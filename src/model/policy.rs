@@ -78,6 +78,8 @@ pub struct Policy {
     pub retry_after: Duration,
     /// When healing stops because it does not hold; `None` never.
     pub flapping: Option<Flapping>,
+    /// So many heals in a window are told, because no restart mends their cause; `None` never.
+    pub repeats: Option<Budget>,
     /// How often an incident that goes on is told again; `None` never.
     pub remind_every: Option<Duration>,
     /// What a clean stop means.
@@ -110,6 +112,7 @@ impl Default for Policy {
             // A service that fails in every cycle and is healed in each has reached 50 % at most when it is down
             // for the fifth time, 55 % at least for the sixth: the budget's five heals are made, no sixth.
             flapping: Some(Flapping { start: 55, stop: 25 }),
+            repeats: Some(Budget { count: 3, window: secs(7 * 24 * 3600) }),
             remind_every: None,
             when_stopped: WhenStopped::Heal,
             maintenance: Vec::new(),

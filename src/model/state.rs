@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::model::hold::HoldSeen;
 use crate::model::incident::{Attempt, Incident, PastIncident};
+use crate::model::repeats::PastHeal;
 use crate::model::time::Stamp;
 use crate::model::trail::Trails;
 use crate::model::verdict::{Look, Verdict};
@@ -191,6 +192,15 @@ pub struct ServiceState {
     /// The last outage that is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_incident: Option<PastIncident>,
+    /// The heals of the last 30 days, oldest first; at most 100.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heals: Vec<PastHeal>,
+    /// When it was last told that it has to be healed again and again (`repeats`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeats_told: Option<Stamp>,
+    /// When it was last seen up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_up: Option<Stamp>,
     /// The run of the unit that was last seen up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
@@ -253,6 +263,9 @@ impl ServiceState {
             incident: None,
             attempts: Vec::new(),
             last_incident: None,
+            heals: Vec::new(),
+            repeats_told: None,
+            seen_up: None,
             instance: None,
             exe: None,
             recent: String::new(),

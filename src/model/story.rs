@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::incident::Attempt;
+use crate::model::repeats::Repeats;
+use crate::model::scene::Scene;
 use crate::model::unit::{ManagerKind, UnitFacts};
 use crate::model::verdict::{Look, millis};
 
@@ -22,6 +24,8 @@ pub enum Change {
     Reminder,
     /// The host is about to be rebooted, as the last resort.
     Reboot,
+    /// Healed again and again: no restart mends the cause (`repeats`).
+    Repeated,
     /// The configuration on disk is broken; the last good one is in use.
     Config,
 }
@@ -35,13 +39,14 @@ impl Change {
             Self::Resolved => "resolved",
             Self::Reminder => "reminder",
             Self::Reboot => "reboot",
+            Self::Repeated => "repeated",
             Self::Config => "config",
         }
     }
 }
 
 /// What was found before a restart destroyed it. Text in it is untrusted: escape it for where it goes.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     /// What the manager said of the unit when it was found down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,6 +63,9 @@ pub struct Evidence {
     /// What the remedies showed, oldest first; bounded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remedies: Vec<Trace>,
+    /// The host and the service's surroundings; kept with the incident, in no letter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scene: Option<Scene>,
 }
 
 /// What one remedy showed: the end of an output, what a file differed in, what was freed.
@@ -126,6 +134,12 @@ pub struct Story {
     pub server: Option<String>,
     /// When the next attempt will be made, in words; empty when none will.
     pub next: String,
+    /// It is of a drill: nothing of the host's is down.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drill: bool,
+    /// How often it was healed of late, when it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<Repeats>,
     /// The problems of the config on disk, for [`Change::Config`] and whenever it is broken.
     pub problems: Vec<String>,
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::measure::Measure;
+use crate::model::scrub::scrub_in_place;
 use crate::model::trail::Trail;
 
 /// What a probe, or all probes of a service together, concluded, once.
@@ -48,6 +49,16 @@ impl Verdict {
     /// True for [`Verdict::Down`] alone.
     pub fn is_down(&self) -> bool {
         matches!(self, Self::Down(_))
+    }
+
+    /// The same, without what looks like a secret in its reason.
+    #[must_use]
+    pub fn scrubbed(&self) -> Self {
+        let mut clean = self.clone();
+        if let Self::Down(reason) | Self::Unknown(reason) = &mut clean {
+            scrub_in_place(reason);
+        }
+        clean
     }
 
     /// All of them together: one down is down (all reasons named), else one unknown is unknown, else up.
@@ -113,6 +124,16 @@ pub struct Look {
 }
 
 impl Look {
+    /// The same, without what looks like a secret in what others wrote into it: to be kept.
+    #[must_use]
+    pub fn scrubbed(mut self) -> Self {
+        self.verdict = self.verdict.scrubbed();
+        scrub_in_place(&mut self.detail);
+        self.warning.as_mut().map(scrub_in_place);
+        self.hint.as_mut().map(scrub_in_place);
+        self
+    }
+
     /// One with nothing but a verdict and a detail.
     pub fn new(
         probe: impl Into<String>,

@@ -18,11 +18,12 @@ pub use email::Email;
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Every change that `on = [...]` can name.
-const CHANGES: [Change; 6] = [
+const CHANGES: [Change; 7] = [
     Change::Down,
     Change::Failed,
     Change::Resolved,
     Change::Reminder,
+    Change::Repeated,
     Change::Reboot,
     Change::Config,
 ];
@@ -33,7 +34,7 @@ pub struct Channel {
     /// Names it in the outbox and in `status`: its `name`, or `email:` and the first recipient. Not checked to
     /// be unique here.
     pub name: String,
-    /// Which changes it tells. Unless given: failed, resolved, and the reminders that `remind_every` asks for.
+    /// Which changes it tells. Unless given: all but a broken config, which is told wherever a failure is.
     pub on: Vec<Change>,
     /// What it is told about, by severity.
     pub min_severity: Severity,
@@ -119,10 +120,22 @@ impl Channel {
     pub fn send(&self, letter: &Letter, message_id: &str, deadline: Deadline) -> Sent {
         self.via.send(letter, message_id, deadline.within(self.timeout))
     }
+
+    /// The same channel for a drill: whatever it is asked to tell else, it takes what a drill has to say.
+    #[must_use]
+    pub fn for_drill(&self) -> Self {
+        Self {
+            on: vec![Change::Failed, Change::Resolved],
+            min_severity: Severity::Warning,
+            services: Vec::new(),
+            ..self.clone()
+        }
+    }
 }
 
 fn read_on(fields: &mut Fields<'_>) -> Vec<Change> {
-    let unless_given = vec![Change::Down, Change::Failed, Change::Resolved, Change::Reminder];
+    let unless_given =
+        vec![Change::Down, Change::Failed, Change::Resolved, Change::Reminder, Change::Repeated];
     let place = fields.place_of("on");
     let Some(words) = fields.placed_texts("on") else { return unless_given };
     let mut on = Vec::new();

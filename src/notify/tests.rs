@@ -75,6 +75,8 @@ fn story(change: Change, service: &str, critical: bool) -> Story {
         left_alone: None,
         skipped: vec![],
         held: None,
+        repeats: None,
+        drill: false,
         evidence: Evidence::default(),
         manager: None,
         unit: None,
@@ -85,15 +87,16 @@ fn story(change: Change, service: &str, critical: bool) -> Story {
 
 #[test]
 fn the_defaults_are_the_documented_ones() {
+    use Change::{Down, Failed, Reminder, Repeated, Resolved};
     let channel = channel(&[]);
     assert_eq!(channel.name, "email:me@example.org");
-    assert_eq!(channel.on, [Change::Down, Change::Failed, Change::Resolved, Change::Reminder]);
+    assert_eq!(channel.on, [Down, Failed, Resolved, Reminder, Repeated]);
     assert_eq!((channel.timeout, channel.min_severity), (TIMEOUT, Severity::Warning));
 }
 
 #[test]
 fn each_channel_is_told_what_it_asked_for_and_a_broken_config_wherever_a_failure_is() {
-    use Change::{Config, Down, Failed, Reboot, Reminder, Resolved};
+    use Change::{Config, Down, Failed, Reboot, Reminder, Repeated, Resolved};
     let all = channel(&[]);
     let pager = channel(&[("on", list(&["failed"])), ("min_severity", text("critical"))]);
     let shop = channel(&[("services", list(&["shop"])), ("on", list(&["down", "resolved"]))]);
@@ -107,11 +110,23 @@ fn each_channel_is_told_what_it_asked_for_and_a_broken_config_wherever_a_failure
         (Config, "", false, [true, true, false]),
         (Reboot, "web", true, [true, true, false]),
         (Reboot, "shop", false, [true, false, false]),
+        (Repeated, "web", true, [true, false, false]),
     ] {
         let story = story(change, service, critical);
         let told = [&all, &pager, &shop].map(|channel| channel.wants(&story));
         assert_eq!(told, want, "{change:?} {service} {critical}");
     }
+}
+
+#[test]
+fn a_drill_is_told_by_every_channel_whatever_it_asked_for() {
+    let pager = channel(&[
+        ("on", list(&["down"])),
+        ("min_severity", text("critical")),
+        ("services", list(&["shop"])),
+    ]);
+    let story = story(Change::Resolved, "drill", false);
+    assert!(!pager.wants(&story) && pager.for_drill().wants(&story));
 }
 
 #[test]

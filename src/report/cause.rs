@@ -1,6 +1,12 @@
 //! Names the root cause of an outage, but only where the evidence proves it. Never guesses: what is not
 //! proven is `None`, and reports say "not known".
 
+mod kernel;
+mod root;
+
+pub use kernel::about as of_unit;
+pub use root::root;
+
 use crate::model::text::one_line;
 use crate::model::unit::{Exit, ManagerKind, UnitFacts, UnitState};
 
@@ -14,6 +20,9 @@ pub fn cause(facts: &UnitFacts, log: &[String]) -> Option<String> {
     }
     if let Some(said) = of_engine(facts) {
         return Some(said);
+    }
+    if depends(log) {
+        return Some("systemd did not start it: a unit that it depends on failed".into());
     }
     let exit = facts.exit.filter(|exit| *exit != Exit::Code(0)).map(|exit| ended(exit, facts));
     // The `Result` words are those of systemd's `systemd.service(5)`, "$SERVICE_RESULT".
@@ -77,9 +86,35 @@ pub fn ended(exit: Exit, facts: &UnitFacts) -> String {
                 Some(name) => format!("exit status {code} ({name})"),
                 None => format!("exit status {code}"),
             },
-            _ => format!("exit status {code}"),
+            _ => match sysexit(code) {
+                Some(name) => format!("exit status {code} ({name})"),
+                None => format!("exit status {code}"),
+            },
         },
     }
+}
+
+/// The names that `sysexits.h` of BSD gives to exit statuses.
+fn sysexit(code: i32) -> Option<&'static str> {
+    const NAMES: [&str; 15] = [
+        "EX_USAGE",
+        "EX_DATAERR",
+        "EX_NOINPUT",
+        "EX_NOUSER",
+        "EX_NOHOST",
+        "EX_UNAVAILABLE",
+        "EX_SOFTWARE",
+        "EX_OSERR",
+        "EX_OSFILE",
+        "EX_CANTCREAT",
+        "EX_IOERR",
+        "EX_TEMPFAIL",
+        "EX_PROTOCOL",
+        "EX_NOPERM",
+        "EX_CONFIG",
+    ];
+    let index = usize::try_from(code.checked_sub(64)?).ok()?;
+    NAMES.get(index).copied()
 }
 
 fn by_systemd(facts: &UnitFacts) -> bool {
@@ -175,6 +210,16 @@ fn refused(log: &[String]) -> bool {
     let mut told = lines.filter_map(|text| match text.split(' ').next()? {
         "Starting" | "Started" => Some(false),
         _ => text.contains(": Start request repeated too quickly").then_some(true),
+    });
+    told.next() == Some(true)
+}
+
+/// Whether systemd's last word on starting it is that what it depends on failed.
+fn depends(log: &[String]) -> bool {
+    let lines = log.iter().rev().filter_map(|line| of_systemd(line));
+    let mut told = lines.filter_map(|text| match text.split(' ').next()? {
+        "Starting" | "Started" => Some(false),
+        _ => text.ends_with("failed with result 'dependency'.").then_some(true),
     });
     told.next() == Some(true)
 }
@@ -307,6 +352,18 @@ mod tests {
             [(vec![start, refused], often), (vec![refused, start], None), (vec![fake], None)]
         {
             let found = cause(&facts(UnitState::Failed, Some("exit-code"), None), &lines(&log));
+            assert_eq!(found.as_deref(), want, "{log:?}");
+        }
+    }
+
+    #[test]
+    fn a_start_that_failed_for_a_dependency_is_known_by_systemds_last_word() {
+        let failed = "Jan 02 03:04:05 systemd[1]: web.service: Job web.service/start failed with result 'dependency'.";
+        let start = "Jan 02 03:04:06 systemd[1]: Starting web.service - Web...";
+        let fake = "Jan 02 03:04:05 web[7]: Job web.service/start failed with result 'dependency'.";
+        let said = Some("systemd did not start it: a unit that it depends on failed");
+        for (log, want) in [(vec![failed], said), (vec![failed, start], None), (vec![fake], None)] {
+            let found = cause(&facts(UnitState::Stopped, None, None), &lines(&log));
             assert_eq!(found.as_deref(), want, "{log:?}");
         }
     }

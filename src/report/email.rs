@@ -2,6 +2,7 @@
 //! Claims nothing that is not in the story, and takes no measure of its own. Sends nothing.
 
 mod digest;
+mod drill;
 mod section;
 
 use std::time::Duration;
@@ -12,6 +13,7 @@ use jiff::tz::TimeZone;
 
 use crate::model::incident::{Attempt, Outcome};
 use crate::model::letter::{Letter, thread};
+use crate::model::repeats::Repeats;
 use crate::model::story::{Change, Story};
 use crate::model::text::{human_duration, one_line};
 use crate::report::email::section::Page;
@@ -32,7 +34,9 @@ pub fn compose(story: &Story, late: Option<&Late>, zone: &TimeZone) -> Letter {
         note_late(&mut page, story, late);
     }
     match story.change {
+        _ if story.drill => drill::letter(&mut page, story),
         Change::Resolved => resolved(&mut page, story),
+        Change::Repeated => repeated(&mut page, story),
         Change::Failed | Change::Reminder => failed(&mut page, story),
         Change::Down => down(&mut page, story),
         Change::Reboot => reboot(&mut page, story),
@@ -42,6 +46,9 @@ pub fn compose(story: &Story, late: Option<&Late>, zone: &TimeZone) -> Letter {
 }
 
 fn subject(story: &Story) -> String {
+    if story.drill {
+        return drill::subject(story, &one_line(&story.name, 60), &one_line(&story.host, 80));
+    }
     let (mark, word) = mark(story.change);
     let about = if story.service.is_empty() { &story.host } else { &story.service };
     format!("{mark} {}: {} - {word}", one_line(&story.name, 60), one_line(about, 80))
@@ -53,6 +60,7 @@ fn mark(change: Change) -> (&'static str, &'static str) {
         Change::Resolved => ("✅", "RESOLVED"),
         Change::Failed => ("❌", "FAILED"),
         Change::Reminder => ("❌", "STILL DOWN"),
+        Change::Repeated => ("🔁", "REPEATED"),
         Change::Down => ("⚠️", "DOWN"),
         Change::Reboot => ("⚠️", "REBOOT"),
         Change::Config => ("⚠️", "CONFIG"),
@@ -107,7 +115,33 @@ fn resolved(page: &mut Page, story: &Story) {
         page.time(story.opened)
     ));
     page.held(story);
+    page.repeats(story);
     page.evidence(story);
+    page.problems(story);
+}
+
+fn repeated(page: &mut Page, story: &Story) {
+    let words = story.repeats.as_ref().map(Repeats::words).unwrap_or_default();
+    page.line(&format!("🔁 HEALED AGAIN AND AGAIN: {words}"));
+    page.blank();
+    page.header(story, Some("up, but what brings it down is still there"));
+    page.blank();
+    if let Some(repeats) = &story.repeats {
+        page.head("WHEN IT WAS HEALED");
+        page.numbered(&section::heals(repeats, page));
+        page.blank();
+        page.head("ROOT CAUSES");
+        page.numbered(&section::counted(&repeats.causes()));
+        page.blank();
+        page.head("WHAT HELPED");
+        page.numbered(&section::counted(&repeats.remedies()));
+        page.blank();
+    }
+    page.manual("WHAT YOU CAN DO", story);
+    page.blank();
+    page.line(
+        "This is told once a week at most; `repeats` in the configuration says from when on.",
+    );
     page.problems(story);
 }
 

@@ -8,6 +8,7 @@ pub mod looks;
 mod manual;
 pub mod nagios;
 pub mod ping;
+pub mod scene;
 pub mod screen;
 pub mod services;
 pub mod text;

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::model::incident::{Attempt, Outcome, PastIncident};
+use crate::model::policy::Budget;
+use crate::model::repeats::Repeats;
 use crate::model::state::{ServiceState, Status, Tally};
 use crate::model::text::{brief_duration, human_duration, one_line, plural};
 use crate::model::time::Now;
@@ -55,6 +57,9 @@ pub struct Shown {
     /// The outage before this one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_incident: Option<PastIncident>,
+    /// How often it was healed of late.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<Repeats>,
     /// Each probe.
     #[serde(serialize_with = "with_status")]
     pub probes: Vec<Look>,
@@ -91,8 +96,15 @@ impl Shown {
             incident,
             remedies: state.remedies.clone(),
             last_incident: state.last_incident.clone(),
+            repeats: None,
             probes: state.looks.clone(),
         }
+    }
+
+    /// With how often it was healed of late, `limit` being its `repeats`.
+    #[must_use]
+    pub fn counted(self, state: &ServiceState, limit: Option<Budget>, now: &Now) -> Self {
+        Self { repeats: Repeats::of(&state.heals, limit, now), ..self }
     }
 
     /// Worst first, then by name.
@@ -151,6 +163,8 @@ impl Shown {
         if let Some(why) = &self.left_alone {
             details.push(format!("left alone: {}", one_line(why, 400)));
         }
+        let often = self.repeats.as_ref().filter(|repeats| repeats.reached || verbose);
+        details.extend(often.map(Repeats::words));
         if verbose {
             details.extend(self.probes.iter().flat_map(probe_lines));
             details.extend(self.attempts.iter().map(attempt_line));

@@ -32,6 +32,9 @@ pub(super) fn state(secs: u64) -> State {
         rest: Map::from_iter([("newer_tally_key".to_owned(), "kept".into())]),
     };
     let service = ServiceState {
+        heals: Vec::new(),
+        repeats_told: None,
+        seen_up: None,
         exe: None,
         held: None,
         flapping: false,

@@ -92,6 +92,21 @@ pub fn swap() -> Result<Swap, String> {
     }
 }
 
+/// How long tasks waited for `what` (`cpu`, `io`, `memory`): some of them, and all of them at once where that is counted;
+/// averages over 10, 60 and 300 seconds in per cent of the time. Nothing where the kernel does not count it (PSI).
+pub fn pressure(what: &str) -> Vec<(bool, [f64; 3])> {
+    #[cfg(target_os = "linux")]
+    {
+        let text = crate::sys::made_up::read(Path::new("/proc/pressure").join(what));
+        text.map(|text| parse_pressure(&text)).unwrap_or_default()
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = what;
+        Vec::new()
+    }
+}
+
 /// The file system that `path` is on.
 pub fn disk(path: &Path, limit: Duration) -> Result<Disk, Missed> {
     let about = guarded(path, limit, |path| rustix::fs::statvfs(path).map_err(Into::into))?;
@@ -186,6 +201,22 @@ fn parse_load(text: &str) -> Option<[f64; 3]> {
     Some([numbers.next()?.ok()?, numbers.next()?.ok()?, numbers.next()?.ok()?])
 }
 
+/// `some avg10=0.12 avg60=0.05 avg300=0.01 total=1234`, and the same of `full` (Linux, `Documentation/accounting/psi.rst`).
+#[cfg(target_os = "linux")]
+fn parse_pressure(text: &str) -> Vec<(bool, [f64; 3])> {
+    let line = |line: &str| {
+        let mut words = line.split(' ');
+        let full = match words.next()? {
+            "some" => false,
+            "full" => true,
+            _ => return None,
+        };
+        let mut average = |key: &str| words.next()?.strip_prefix(key)?.parse().ok();
+        Some((full, [average("avg10=")?, average("avg60=")?, average("avg300=")?]))
+    };
+    text.lines().filter_map(line).collect()
+}
+
 /// `MemTotal:` and `MemAvailable:` (proc(5)); the latter since Linux 3.14.
 #[cfg(target_os = "linux")]
 fn parse_memory(text: &str) -> Option<Memory> {
@@ -244,6 +275,8 @@ mod tests {
     fn figures_that_do_not_read_are_none_never_zero() {
         assert_eq!(parse_load("0.20 0.18 0.12 1/80 11206\n"), Some([0.20, 0.18, 0.12]));
         assert_eq!(parse_load("0.20 x"), None);
+        let psi = "some avg10=1.50 avg60=0.25 avg300=0.00 total=7\nfull avg10=0.00 avg60=x avg300=0 total=0\n";
+        assert_eq!(parse_pressure(psi), [(false, [1.5, 0.25, 0.0])]);
         let text = "MemTotal:       16000 kB\nMemFree:  1 kB\nMemAvailable:    4000 kB\n";
         assert_eq!(parse_memory(text), Some(Memory { total: 16_384_000, available: 4_096_000 }));
         assert_eq!(parse_memory("MemTotal: 5 kB\n"), None);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::model::text::one_line;
+use crate::model::scrub;
 use crate::sys::exec::{Command, Ended, Output};
 
 /// The longest entry that is taken apart, in bytes of JSON; a longer one is passed over.
@@ -177,7 +177,7 @@ impl Parts {
 }
 
 /// The last `lines` messages that match (`-u UNIT`, `FIELD=value`), oldest first, each on one line and with when and
-/// who: `Jan 02 03:04:05 systemd[1]: Stopping web.service`.
+/// who, secrets left out: `Jan 02 03:04:05 systemd[1]: Stopping web.service`.
 pub fn tail(matches: &[String], lines: usize, limit: Duration) -> Vec<String> {
     let mut argv: Vec<String> =
         ["journalctl", "-q", "--no-pager", "--no-hostname", "-o", "short", "-n"]
@@ -185,13 +185,19 @@ pub fn tail(matches: &[String], lines: usize, limit: Duration) -> Vec<String> {
             .into();
     argv.push(lines.to_string());
     argv.extend_from_slice(matches);
-    let output = Command::new(argv, limit).env("LC_ALL", "C.UTF-8").run();
+    let room = lines.saturating_mul(4 * LONGEST).max(64 << 10);
+    let output = Command::new(argv, limit).keep(room).env("LC_ALL", "C.UTF-8").run();
     if !output.ok() {
         return Vec::new();
     }
     let text = output.text();
     let all: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    all[all.len().saturating_sub(lines)..].iter().map(|line| one_line(line, LONGEST)).collect()
+    scrub::lines(all[all.len().saturating_sub(lines)..].iter().copied(), LONGEST)
+}
+
+/// The last `most` lines of the kernel since `since`, in seconds since 1970, oldest first, as [`tail`] gives them.
+pub fn kernel(since: i64, most: usize, limit: Duration) -> Vec<String> {
+    tail(&[format!("--since=@{since}"), "_TRANSPORT=kernel".into()], most, limit)
 }
 
 #[cfg(test)]

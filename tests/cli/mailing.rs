@@ -27,7 +27,7 @@ fn host(restart: &str) -> Host {
 }
 
 /// The letters so far, decoded as far as the tests need.
-fn mails(host: &Host) -> Vec<String> {
+pub(super) fn mails(host: &Host) -> Vec<String> {
     let found = host
         .snapshot("")
         .into_iter()

@@ -4,6 +4,8 @@
 mod bad_input;
 mod checking;
 mod discovering;
+mod drilling;
+mod evidence;
 mod healing;
 mod holding;
 mod host_troubles;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::manager::acted::Acted;
 use crate::manager::engine::{hinted, one, typed};
 use crate::manager::reach::Reach;
-use crate::model::text::one_line;
+use crate::model::scrub;
 use crate::model::unit::ManagerKind;
 use crate::sys::clock::Deadline;
 use crate::sys::engine::{Restarted, Trouble};
@@ -59,5 +59,5 @@ pub(crate) fn log_tail(
         return Vec::new();
     };
     let tail = engine.log_tail(&container, lines, deadline.left());
-    tail.iter().map(|line| one_line(line, 500)).collect()
+    scrub::lines(tail.iter().map(String::as_str), 500)
 }

@@ -8,6 +8,7 @@ use crate::manager::acted::Acted;
 use crate::manager::launchd::facts::Told;
 use crate::manager::launchd::{NO_SERVICE, launchctl, typed};
 use crate::manager::reach::Reach;
+use crate::model::scrub;
 use crate::model::text::one_line;
 use crate::sys::clock::Deadline;
 use crate::sys::exec::{Ended, Output};
@@ -90,7 +91,7 @@ fn last_lines(path: &Path, lines: usize, limit: Duration) -> Vec<String> {
     });
     let text = end.map(|end| String::from_utf8_lossy(&end).into_owned()).unwrap_or_default();
     let all: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    all[all.len().saturating_sub(lines)..].iter().map(|line| one_line(line, 500)).collect()
+    scrub::lines(all[all.len().saturating_sub(lines)..].iter().copied(), 500)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::manager::reach::Reach;
 use crate::manager::supervisord::facts::{Process, named};
 use crate::manager::supervisord::server::Server;
 use crate::manager::supervisord::{all, ask, typed};
-use crate::model::text::one_line;
+use crate::model::scrub;
 use crate::model::unit::UnitState;
 use crate::sys::clock::{self, Deadline};
 use crate::sys::xmlrpc::{Failure, Value};
@@ -146,7 +146,7 @@ pub(crate) fn log_tail(unit: &str, lines: usize, reach: &Reach, limit: Duration)
 
 fn last_lines(text: &str, lines: usize) -> Vec<String> {
     let all: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    all[all.len().saturating_sub(lines)..].iter().map(|line| one_line(line, 500)).collect()
+    scrub::lines(all[all.len().saturating_sub(lines)..].iter().copied(), 500)
 }
 
 #[cfg(test)]

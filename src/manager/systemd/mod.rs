@@ -6,6 +6,7 @@ pub(crate) mod claims;
 pub(crate) mod facts;
 pub mod listing;
 pub(crate) mod reload;
+pub(crate) mod surroundings;
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -13,8 +13,15 @@ use crate::report::email::{Late, mark, note_late};
 /// Told in full; of the others only the names are.
 const FULL: usize = 40;
 /// Worst first.
-const ORDER: [Change; 5] =
-    [Change::Failed, Change::Down, Change::Reminder, Change::Config, Change::Resolved];
+const ORDER: [Change; 7] = [
+    Change::Failed,
+    Change::Down,
+    Change::Reminder,
+    Change::Reboot,
+    Change::Config,
+    Change::Repeated,
+    Change::Resolved,
+];
 
 /// The letter for all of `stories`, of which there is at least one, worst first.
 pub fn digest(stories: &[&Story], late: Option<&Late>, zone: &TimeZone) -> Letter {
@@ -108,6 +115,9 @@ fn item(page: &mut Page, story: &Story) {
         lines.extend(section::tried(story, page));
     } else if story.change == Change::Failed {
         lines.push(format!("not touched: {}", section::why_not(story)));
+    }
+    if let Some(repeats) = story.repeats.as_ref().filter(|repeats| repeats.reached) {
+        lines.push(repeats.words());
     }
     if let Some(cause) = &story.evidence.cause {
         lines.push(format!("root cause: {cause}"));

@@ -7,6 +7,7 @@ use jiff::tz::{TimeZone, offset};
 
 use super::*;
 use crate::model::incident::Attempt;
+use crate::model::repeats::PastHeal;
 use crate::model::story::{Evidence, Trace};
 use crate::model::time::Stamp;
 use crate::model::unit::{Exit, HandsOff, ManagerKind, UnitFacts, UnitState};
@@ -88,6 +89,8 @@ fn story(change: Change) -> Story {
         left_alone: None,
         skipped: vec![],
         held: None,
+        repeats: None,
+        drill: false,
         evidence: Evidence::default(),
         manager: Some(ManagerKind::Systemd),
         unit: Some("story-stages.service".into()),
@@ -143,6 +146,23 @@ fn resolved() -> Story {
         ),
         ..verified(story(Change::Resolved))
     }
+}
+
+/// Healed three times within a week, which is as often as `repeats` says.
+fn with_repeats(story: Story) -> Story {
+    let heal = |days: i64, remedy: &str, cause: &str| PastHeal {
+        at: Stamp { wall: wall(9 - days * 86_400), boot: "b".into(), since_boot_ms: 0 },
+        remedy: remedy.into(),
+        cause: cause.into(),
+    };
+    let cause = "exit status 78 (EX_CONFIG), 4m after `/etc/web.toml` was changed";
+    let heals = vec![
+        heal(5, "service_restart", "killed by signal 9 (SIGKILL)"),
+        heal(2, "config_validation", cause),
+        heal(0, "service_restart", "killed by signal 9 (SIGKILL)"),
+    ];
+    let window = Duration::from_secs(7 * 86_400);
+    Story { repeats: Some(Repeats { heals, window, reached: true }), ..story }
 }
 
 fn failed() -> Story {
@@ -262,6 +282,23 @@ fn letters() -> Vec<(&'static str, Story, Option<Late>)> {
         ("failed-supervisord-late", supervised, Some(late)),
         ("failed-masked", alone, None),
         ("reminder", reminder, None),
+        ("resolved-repeated", with_repeats(resolved()), None),
+        (
+            "repeated",
+            with_repeats(Story { change: Change::Repeated, attempts: vec![], ..story(Change::Repeated) }),
+            None,
+        ),
+        ("drill", Story { drill: true, attempts: resolved().attempts, ..verified(story(Change::Resolved)) }, None),
+        (
+            "drill-failed",
+            Story {
+                drill: true,
+                reason: "it was healed, but not told: hc did not accept a ping: not found: no such check (404)"
+                    .into(),
+                ..story(Change::Failed)
+            },
+            None,
+        ),
         ("down", down, None),
         ("config", config, None),
     ]

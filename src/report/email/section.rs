@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::model::incident::{Attempt, Outcome};
+use crate::model::repeats::{PastHeal, Repeats};
 use crate::model::story::Story;
 use crate::model::text::{human_duration, one_line, plural};
 use crate::model::unit::HandsOff;
@@ -156,6 +157,15 @@ impl<'z> Page<'z> {
         self.line(&format!("Next attempt: {next}"));
     }
 
+    /// How often it was healed before, when that is more than once.
+    pub(super) fn repeats(&mut self, story: &Story) {
+        let often = story.repeats.as_ref().filter(|repeats| repeats.heals.len() > 1);
+        if let Some(repeats) = often {
+            let mark = if repeats.reached { "REPEATED" } else { "AGAIN" };
+            self.line(&format!("{mark}: {}", repeats.words()));
+        }
+    }
+
     /// What was found before a restart destroyed it.
     pub(super) fn evidence(&mut self, story: &Story) {
         let evidence = &story.evidence;
@@ -267,6 +277,20 @@ pub(super) fn how(story: &Story) -> Vec<String> {
         steps.push("Verified: a new instance".into());
     }
     steps
+}
+
+/// Each heal with its time, what helped, and against what.
+pub(super) fn heals(repeats: &Repeats, page: &Page) -> Vec<String> {
+    let told = |heal: &PastHeal| {
+        let cause = if heal.cause.is_empty() { "not known" } else { &heal.cause };
+        format!("{}: {}; cause: {cause}", page.time(heal.at.wall), heal.remedy)
+    };
+    repeats.heals.iter().map(told).collect()
+}
+
+/// Each with how often it was.
+pub(super) fn counted(counts: &[(&str, usize)]) -> Vec<String> {
+    counts.iter().map(|(what, count)| format!("{}: {what}", plural(*count, "time"))).collect()
 }
 
 /// Each attempt with its time and its result.

@@ -35,6 +35,8 @@ pub(super) fn story(incident: &str) -> Story {
         stable_for: Duration::ZERO,
         new_instance: false,
         skipped: vec![],
+        repeats: None,
+        drill: false,
         evidence: Evidence::default(),
         manager: None,
         unit: None,
