@@ -283,6 +283,13 @@ impl<'a> Healing<'a, '_> {
                     why = format!("{why} ({})", case.said.join("; "));
                 }
                 self.end(&case, Outcome::StillDown(why.clone()));
+                keeping::keep_aftermath(
+                    self.memory,
+                    self.reach,
+                    &sight,
+                    &case.incident.id,
+                    self.deadline,
+                );
                 if let Some(state) = self.memory.state.services.get_mut(&case.sight.service.name) {
                     state.verdict = Verdict::Down(why);
                     state.trails = trails(&sight.looks);

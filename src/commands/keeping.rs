@@ -24,6 +24,11 @@ const EVIDENCE: &str = "evidence.json";
 const TEXT: &str = "evidence.txt";
 /// Lines of its log that go into the evidence.
 const LOG_LINES: usize = 20;
+/// How the last start in vain is named among what the remedies showed.
+const AFTER: &str = "the last start in vain";
+/// Lines of its log that are kept of that one, and how long that may take.
+const AFTERMATH_LINES: usize = 8;
+const AFTERMATH: Duration = Duration::from_secs(2);
 /// What remedies showed, kept of one incident.
 const TRACES: usize = 6;
 
@@ -78,6 +83,36 @@ pub(super) fn add_evidence(
         evidence.remedies.remove(TRACES / 2);
     }
     keep(memory, service, incident, &evidence);
+}
+
+/// Adds what the service said when it was tried in vain to bring it up: why it went down may be long past, and
+/// another thing keep it down.
+pub(super) fn keep_aftermath(
+    memory: &Memory,
+    reach: &Reach,
+    sight: &Sight,
+    incident: &str,
+    deadline: Deadline,
+) {
+    let (Some(runner), Some(facts)) = (&sight.settled.runner, sight.facts()) else { return };
+    let mut evidence = evidence_of(memory.dir, incident).unwrap_or_default();
+    if evidence.unit.as_ref().is_some_and(|first| first.instance == facts.instance) {
+        return;
+    }
+    let limit = AFTERMATH.min(deadline.left());
+    let log = runner.log_tail(Some(facts), AFTERMATH_LINES, reach, limit);
+    let cause = cause::cause(facts, &log).map(|cause| format!("ended: {cause}"));
+    let known = &evidence.log;
+    let new = log.into_iter().filter(|line| !known.contains(line));
+    let lines: Vec<String> = cause.into_iter().chain(new).collect();
+    if lines.is_empty() {
+        return;
+    }
+    let trace = Trace { remedy: AFTER.to_owned(), lines };
+    // The last failure says what is to be mended; those between say the same.
+    evidence.remedies.retain(|trace| trace.remedy != AFTER);
+    evidence.remedies.push(trace);
+    keep(memory, &sight.service.name, incident, &evidence);
 }
 
 /// For programs, and for people.
