@@ -36,6 +36,8 @@ mod http_requests;
 mod logs;
 #[path = "real/names_and_sockets.rs"]
 mod names_and_sockets;
+#[path = "real/package_upgrade.rs"]
+mod package_upgrade;
 #[path = "real/remedies.rs"]
 mod remedies;
 #[path = "real/servers.rs"]

@@ -16,10 +16,13 @@ use crate::model::verdict::{Look, Verdict};
 use crate::probe::{self, Aim, Ask, Bounds, Probe, Progress, Seen};
 use crate::report::screen::Screen;
 use crate::report::text::WIDTH;
-use crate::sys::clock::{self, Deadline};
+use crate::sys::clock::{self, Deadline, Stopwatch};
 
 /// A manager that has not answered by then is not asked again in this round.
 const MANAGER_LIMIT: Duration = Duration::from_secs(10);
+
+/// What was seen counts for so long at least.
+const FRESH: Duration = Duration::from_secs(5);
 
 /// Bound on a look of the gate, unless it has its own: all that is down waits for it.
 const GATE_LIMIT: Duration = Duration::from_secs(5);
@@ -30,9 +33,19 @@ pub(super) struct Sight<'c> {
     pub(super) settled: Settled,
     pub(super) looks: Vec<Look>,
     pub(super) verdict: Verdict,
+    /// Since when it was looked at.
+    begun: Stopwatch,
+    /// How long that took, with all that were looked at beside it.
+    took: Duration,
 }
 
 impl Sight<'_> {
+    /// Whether it is so old that somebody else may have put things right meanwhile. The longer a look takes, the
+    /// longer it counts: looking must not take the time in which to heal.
+    pub(super) fn is_old(&self) -> bool {
+        self.begun.read().saturating_sub(self.took) >= FRESH.max(self.took)
+    }
+
     /// What its manager said, if it did.
     pub(super) fn facts(&self) -> Option<&UnitFacts> {
         match &self.settled.found {
@@ -82,6 +95,11 @@ impl<'a> Eye<'a> {
         sights
     }
 
+    /// Looks at all of them once more, before anything is done about them.
+    pub(super) fn glance<'c>(&self, services: &[&'c Service], left: &Left) -> Vec<Sight<'c>> {
+        self.once(services, left, |service| Aim::Know { fail_after: service.policy.fail_after })
+    }
+
     /// Looks at all of them once, to verify what was done.
     pub(super) fn verify<'c>(&self, services: &[&'c Service], left: &Left) -> Vec<Sight<'c>> {
         self.once(services, left, |_| Aim::Verify)
@@ -93,6 +111,7 @@ impl<'a> Eye<'a> {
         left: &Left,
         aim: impl Fn(&Service) -> Aim,
     ) -> Vec<Sight<'c>> {
+        let begun = Stopwatch::start();
         let units = self.units(services);
         let settled: Vec<Settled> = services
             .iter()
@@ -106,6 +125,7 @@ impl<'a> Eye<'a> {
             asks.extend(probes.into_iter().map(|probe| ask(probe, service, left, aim(service))));
         }
         let looks = self.ask(asks, units);
+        let took = begun.read();
         let mut looks = looks.into_iter();
         services
             .iter()
@@ -124,7 +144,7 @@ impl<'a> Eye<'a> {
                     }
                     _ => Verdict::of_all(looks.iter().map(|look| &look.verdict)),
                 };
-                Sight { service, settled, looks, verdict }
+                Sight { service, settled, looks, verdict, begun, took }
             })
             .collect()
     }

@@ -1,6 +1,7 @@
 //! Climbing the ladders: attempts are saved before they are begun, acted one after another, verified side by
 //! side by the very probes that found the service down, and saved again. Never acts without a plan that says so.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::commands::attempting::Case;
@@ -30,6 +31,7 @@ use crate::model::unit::{Found, ManagerKind};
 use crate::store::events::Kind;
 use crate::store::outbox::Entry;
 use crate::store::state::Save;
+use crate::sys::at_work::{AtWork, at_work};
 use crate::sys::clock::{Deadline, Stopwatch};
 use crate::sys::journal::Priority;
 
@@ -220,12 +222,14 @@ impl<'a, 'm> Healing<'a, 'm> {
         let age = state.incident.as_ref().map_or(Duration::ZERO, |i| now.elapsed(&i.opened));
         let start_grace = service.policy.start_grace;
         let grace = grace(self.since.as_ref(), &service.policy, &now);
+        let at_work = state.verdict.is_down().then(|| self.at_work()).flatten();
         let about = Circumstances {
             found: told(sight)
                 .and_then(|found| ladder::found(found, &service.strategies, age, start_grace)),
             blocked_by,
             can_act: Ok(()),
             held: state.held.as_deref(),
+            at_work: at_work.as_ref().map(|work| (work.words.as_str(), work.lasted)),
             grace: grace.as_ref().map(|(left, why)| (*left, why.as_str())),
         };
         plan(state, &service.policy, &about, &now)
@@ -240,13 +244,58 @@ impl<'a, 'm> Healing<'a, 'm> {
     fn climb(&mut self, mut open: Vec<Case<'a>>) {
         while !open.is_empty() {
             let mut acted = Vec::new();
-            for case in open.drain(..) {
-                acted.extend(self.step(case));
+            let mut waiting = VecDeque::from(std::mem::take(&mut open));
+            while let Some(case) = waiting.pop_front() {
+                if !case.acted && case.sight.is_old() {
+                    waiting.push_front(case);
+                    waiting = self.look_before_acting(waiting);
+                } else {
+                    acted.extend(self.step(case));
+                }
             }
             for (case, verified) in self.verify(acted) {
                 open.extend(self.conclude(case, verified));
             }
         }
+    }
+
+    /// Looks once more at those to which nothing was done yet, after others were waited for: a deploy, a package upgrade
+    /// or a person may have been faster. What is left to be healed.
+    fn look_before_acting(&mut self, cases: VecDeque<Case<'a>>) -> VecDeque<Case<'a>> {
+        let services: Vec<&'a Service> =
+            cases.iter().filter(|case| !case.acted).map(|case| case.sight.service).collect();
+        let sights = self.eye.glance(&services, &Left::by(&self.memory.state));
+        let mut sights = sights.into_iter();
+        let mut left = VecDeque::new();
+        for case in cases {
+            if case.acted {
+                left.push_back(case);
+            } else if let Some(sight) = sights.next() {
+                left.extend(self.still_to_heal(case, sight));
+            }
+        }
+        left
+    }
+
+    fn still_to_heal(&mut self, mut case: Case<'a>, sight: Sight<'a>) -> Option<Case<'a>> {
+        let service = sight.service;
+        if !sight.verdict.is_down() {
+            self.observe(&sight, &service.policy);
+        }
+        let action = self.plan(&sight);
+        case.before = sight.facts().and_then(|facts| facts.instance.clone());
+        case.sight = sight;
+        if let Action::Heal { left, .. } = action {
+            case.left = left;
+            return Some(case);
+        }
+        self.settle(&case.sight, &action);
+        None
+    }
+
+    /// Who else is at work on what this host runs.
+    fn at_work(&self) -> Option<AtWork> {
+        at_work(&self.config.deploy_locks, &self.memory.now())
     }
 
     /// Tries the ladder's next steps until one acts. None when nothing is left to try in this run.
@@ -279,6 +328,11 @@ impl<'a, 'm> Healing<'a, 'm> {
             self.memory.note_held(&service.name, &service.policy);
             if let Some(why) = self.memory.held(&service.name, &service.policy) {
                 self.settle(&case.sight, &Action::Leave(Why::Held(why)));
+                return None;
+            }
+            if let Some(work) = self.at_work() {
+                let action = Action::Wait { left: Duration::ZERO, why: work.words };
+                self.settle(&case.sight, &action);
                 return None;
             }
             if self.act(&mut case, strategy) && !self.rebooting {

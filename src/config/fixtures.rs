@@ -212,6 +212,7 @@ fn policy_keys_of_a_service_outweigh_the_defaults() {
     let config = good("full.toml");
     let gate: Vec<_> = config.gate.iter().map(|probe| probe.text.as_str()).collect();
     assert_eq!(gate, ["tcp:1.1.1.1:443", "https://example.org"]);
+    assert_eq!(config.deploy_locks, [std::path::PathBuf::from("/run/deploy.lock")]);
     assert_eq!(config.allowance, Allowance { run: 5, day: 20 });
     let policy = &config.services[0].policy;
     let secs = Duration::from_secs;

@@ -53,6 +53,8 @@ pub struct Config {
     pub notify: Vec<Channel>,
     /// Probes that tell whether this host has a way out, asked when something beyond it is down.
     pub gate: Vec<Probe>,
+    /// Files by which a deploy says that it is at work; nothing is healed then.
+    pub deploy_locks: Vec<PathBuf>,
     /// Attempts that the whole host allows.
     pub allowance: Allowance,
     /// supervisord's address, when it is not where it usually is.

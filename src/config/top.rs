@@ -1,7 +1,7 @@
 //! The top level of the merged config: its own keys, its tables, and what must hold among them.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::config::lines::Lines;
@@ -44,6 +44,7 @@ pub(super) fn read(
     let choices = [("off", false), ("allowed", true)];
     let reboot = fields.one_of("reboot", &choices).unwrap_or(false);
     let gate = read_gate(&mut fields, &spot);
+    let deploy_locks = read_deploy_locks(&mut fields);
     let defaults = fields.node("defaults");
     let supervisord = fields.node("supervisord");
     let [services, heartbeats, channels] =
@@ -107,6 +108,7 @@ pub(super) fn read(
         heartbeats,
         notify,
         gate,
+        deploy_locks,
         supervisord,
         allowance,
     }
@@ -119,6 +121,21 @@ fn read_allowance(fields: &mut Fields<'_>) -> Allowance {
         fields.whole(key, 1..=10_000).and_then(|count| u32::try_from(count).ok()).unwrap_or(usual)
     };
     Allowance { run: count("heals_per_run", usual.run), day: count("heals_per_day", usual.day) }
+}
+
+/// `deploy_locks = […]`: files by which a deploy says that it is at work.
+fn read_deploy_locks(fields: &mut Fields<'_>) -> Vec<PathBuf> {
+    let mut paths = Vec::new();
+    for (text, place) in fields.placed_texts("deploy_locks").unwrap_or_default() {
+        if text.starts_with('/') {
+            paths.push(PathBuf::from(text));
+        } else {
+            let message = format!("`deploy_locks` expects absolute paths, found `{text}`");
+            let hint = "write `deploy_locks = [\"/run/deploy.lock\"]`";
+            fields.problems().at_with_hint(&place, message, hint);
+        }
+    }
+    paths
 }
 
 /// `gate = […]`: probes in short form, of something beyond this host.

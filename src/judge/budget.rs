@@ -132,6 +132,7 @@ mod tests {
             blocked_by: None,
             can_act: Ok(()),
             held: None,
+            at_work: None,
             grace: None,
         };
         plan(state, policy, &about, at)

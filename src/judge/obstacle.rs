@@ -12,6 +12,9 @@ use crate::model::text::human_duration;
 use crate::model::time::Now;
 use crate::model::unit::{Found, HandsOff, UnitFacts, UnitState};
 
+/// Others who are at work are waited for at most so long, then people are told.
+const WORK: Duration = Duration::from_secs(15 * 60);
+
 /// The obstacle, as what is to be done instead of healing. `incident` is the state's.
 pub(crate) fn obstacle(
     state: &ServiceState,
@@ -50,14 +53,21 @@ pub(crate) fn obstacle(
     if let Err(why) = about.can_act {
         return off(why.to_owned());
     }
-    match about.found {
+    let busy_itself = match about.found {
         Some(Found::Facts(facts)) => moving(state, incident, policy, facts, now),
         Some(Found::Unknown(why)) => {
             let doing = format!("its manager cannot be asked: {why}");
             Some(busy(incident, policy, None, &doing, now))
         }
         Some(Found::Nowhere(_)) | None => None,
-    }
+    };
+    busy_itself.or_else(|| {
+        let (doing, lasted) = about.at_work?;
+        let patient = Policy { start_grace: WORK, ..policy.clone() };
+        // What they did before it was down is nothing to it.
+        let lasted = lasted.min(age(incident, now));
+        Some(busy(incident, &patient, Some(lasted), doing, now))
+    })
 }
 
 /// A unit on its way, or stopped on purpose.
@@ -151,6 +161,7 @@ mod tests {
             blocked_by: None,
             can_act,
             held: None,
+            at_work: None,
             grace: None,
         };
         plan(&state, policy, &about, &now(at + after))
@@ -166,6 +177,48 @@ mod tests {
 
     fn go() -> Action {
         Action::Heal { half_open: false, left: 5 }
+    }
+
+    #[test]
+    fn others_at_work_are_waited_for_and_after_a_quarter_of_an_hour_people_are_told() {
+        let failed = found(UnitState::Failed, None);
+        let starting = found(UnitState::Starting, None);
+        let (state, at) = cycles("ud", &Policy::default());
+        let words = "a package manager is at work (apt-get, pid 7)";
+        let mut about = Circumstances {
+            found: Some(&failed),
+            blocked_by: None,
+            can_act: Ok(()),
+            held: None,
+            at_work: Some((words, secs(40))),
+            grace: None,
+        };
+        let planned = |about: &Circumstances<'_>, state: &ServiceState, after| {
+            plan(state, &Policy::default(), about, &now(at + after))
+        };
+        assert_eq!(planned(&about, &state, 0), wait(900, words));
+        assert_eq!(planned(&about, &state, 60), wait(860, words));
+        // At it for long, but for no longer than this is down.
+        about.at_work = Some((words, Duration::MAX));
+        assert_eq!(planned(&about, &state, 60), wait(840, words));
+        assert_eq!(planned(&about, &state, 900), off(&format!("{words}, since 15m already")));
+        // One after the other, again and again.
+        about.at_work = Some((words, secs(5)));
+        assert_eq!(planned(&about, &state, 899), wait(895, words));
+        assert_eq!(planned(&about, &state, 900), off(&format!("{words}, and it is down for 15m")));
+        about.found = Some(&starting);
+        assert!(
+            matches!(planned(&about, &state, 1), Action::Wait { why, .. } if why.contains("starting"))
+        );
+        about = Circumstances { found: Some(&failed), at_work: None, ..about };
+        assert_eq!(planned(&about, &state, 1), go());
+        // What went on behind a hold is not counted.
+        about.at_work = Some((words, Duration::MAX));
+        let mut held = state.clone();
+        let last = now(at + 1000).stamp();
+        held.incident.as_mut().unwrap().held =
+            Some(crate::model::incident::Kept { why: "held".into(), last });
+        assert_eq!(planned(&about, &held, 1060), wait(840, words));
     }
 
     #[test]
@@ -289,6 +342,7 @@ mod tests {
             blocked_by: None,
             can_act: Ok(()),
             held: None,
+            at_work: None,
             grace: None,
         };
         let got = plan(&state, &policy, &about, &now(at + 20));
@@ -306,6 +360,7 @@ mod tests {
             blocked_by: None,
             can_act: Ok(()),
             held: None,
+            at_work: None,
             grace: None,
         };
         let got = plan(&state, &policy, &about, &now(at + 99_999));

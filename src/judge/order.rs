@@ -140,6 +140,7 @@ mod tests {
             blocked_by: Some("db"),
             can_act: Ok(()),
             held: None,
+            at_work: None,
             grace: None,
         };
         let action = plan(&app, &Policy::default(), &about, &now(at + 3600));

@@ -77,6 +77,8 @@ pub struct Circumstances<'a> {
     pub can_act: Result<(), &'a str>,
     /// The hold or maintenance window that goes on, in words.
     pub held: Option<&'a str>,
+    /// Others who are at work on what this host runs, in words, and for how long at most.
+    pub at_work: Option<(&'a str, Duration)>,
     /// How long it is given time because of what happened to the host, and why (see `since::grace`).
     pub grace: Option<(Duration, &'a str)>,
 }
@@ -133,6 +135,7 @@ mod tests {
             blocked_by: None,
             can_act: Ok(()),
             held: None,
+            at_work: None,
             grace: None,
         };
         plan(state, policy, &about, at)
@@ -171,6 +174,7 @@ mod tests {
             blocked_by: None,
             can_act: Ok(()),
             held: None,
+            at_work: None,
             grace: None,
         };
         let blocked = Circumstances { blocked_by: Some("db"), ..about };

@@ -131,6 +131,7 @@ impl Host {
             blocked_by: (scene == Scene::Blocked).then_some("db"),
             can_act: if scene == Scene::NoRight { Err("no right") } else { Ok(()) },
             held: (scene == Scene::Held).then_some("deploy"),
+            at_work: None,
             grace: None,
         };
         let now = self.now();

@@ -2,6 +2,7 @@
 //! but the words of `model`; decides nothing.
 
 pub mod aside;
+pub mod at_work;
 pub mod clock;
 pub mod connect;
 pub mod dns;

@@ -375,3 +375,78 @@ checks = ["disk:/?free=0%"]
     let why = refused["why"].as_str().unwrap();
     assert!(why.starts_with("db is held until "), "{why}");
 }
+
+#[test]
+fn a_deploy_that_holds_its_lock_is_waited_for_and_told_of_after_a_quarter_of_an_hour() {
+    let host = Host::with(&format!("deploy_locks = [\"$DIR/lock\"]\n{}", fast(&[WEB])));
+    // As `flock` leaves it: a file of old, which is a lock only while it is held.
+    host.write("lock", "").touch("lock", crate::support::host::ago(24 * 60 * MINUTE));
+    let file = std::fs::File::open(host.path("lock")).unwrap();
+    file.lock().unwrap();
+    let ran = host.run(&["heal"]).ends(2);
+    let said = real::flat(&ran.stdout);
+    let words = format!("a deploy is at work (`$DIR/lock`, pid {})", std::process::id());
+    assert!(said.starts_with("DOWN web `$DIR/up` is missing"), "{said}");
+    assert!(said.contains(&words), "{said}");
+    let ran = host.run(&["heal", "--dry-run"]).ends(2);
+    assert!(real::flat(&ran.stdout).contains(&words), "{ran:?}");
+    assert!(!host.path("up").exists());
+    host.age(16 * MINUTE);
+    let ran = host.run(&["heal"]).ends(2);
+    assert!(ran.stdout.starts_with("FAILED  web"), "{ran:?}");
+    assert!(!host.path("up").exists());
+    file.unlock().unwrap();
+    let ran = host.run(&["heal"]).ends(0);
+    assert!(ran.stdout.starts_with("healed  web  "), "{ran:?}");
+}
+
+#[test]
+fn a_deploy_that_begins_in_the_middle_of_a_run_stops_its_next_act() {
+    let both = r#"
+[[service]]
+name = "a"
+checks = ["file:$DIR/a"]
+restart = ["$DIR/bin/a"]
+[[service]]
+name = "b"
+checks = ["file:$DIR/b"]
+restart = ["$DIR/bin/b"]
+"#;
+    let host = Host::with(&format!("deploy_locks = [\"$DIR/lock\"]\n{}", fast(&[both])));
+    host.fake("a", "touch $DIR/a $DIR/lock");
+    host.fake("b", "touch $DIR/b");
+    let ran = host.run(&["heal"]).ends(2);
+    assert!(ran.stdout.contains("healed  a"), "{ran:?}");
+    assert!(real::flat(&ran.stdout).contains("a deploy is at work (`$DIR/lock`)"), "{ran:?}");
+    assert_eq!(touched(&host), ["a"]);
+    host.remove("lock");
+    host.run(&["heal"]).ends(0);
+    assert_eq!(touched(&host), ["a", "b"]);
+}
+
+#[test]
+fn what_came_back_while_others_were_healed_is_not_touched() {
+    let both = r#"
+[[service]]
+name = "a"
+checks = ["file:$DIR/a"]
+restart = ["$DIR/bin/a"]
+[[service]]
+name = "b"
+checks = ["file:$DIR/b"]
+restart = ["$DIR/bin/b"]
+[[service]]
+name = "c"
+checks = ["file:$DIR/c"]
+restart = ["$DIR/bin/c"]
+"#;
+    let host = Host::with(&fast(&[both]));
+    // A restart that takes its time, and somebody who puts `b` right meanwhile.
+    host.fake("a", "touch $DIR/b; sleep 6; touch $DIR/a");
+    host.fake("b", "touch $DIR/b");
+    host.fake("c", "touch $DIR/c");
+    let ran = host.run(&["heal"]).ends(0);
+    assert!(ran.stdout.contains("healed  a") && ran.stdout.contains("healed  c"), "{ran:?}");
+    assert!(ran.stdout.contains("up      b"), "{ran:?}");
+    assert_eq!(touched(&host), ["a", "c"]);
+}
