@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 
 use crate::commands::memory::Memory;
 use crate::config::Config;
-use crate::model::letter::{self, Letter, Sent};
+use crate::model::letter::{self, Letter, Outgoing, Sent};
 use crate::model::story::{Change, Story};
 use crate::model::time::Now;
 use crate::model::window::Window;
@@ -164,6 +164,9 @@ fn parcels(waiting: Vec<(usize, Entry)>, is_late: impl Fn(&Entry) -> bool) -> Ve
 
 impl Post<'_> {
     fn channel(&self, channel: &Channel, by: Deadline) {
+        if self.resting(&channel.name) {
+            return;
+        }
         let count = self.entries.lock().map_or(0, |entries| entries.len());
         let waiting = (0..count).filter_map(|index| self.waiting(index, &channel.name));
         for parcel in parcels(waiting.collect(), |entry| entry.created.wall < self.began.wall) {
@@ -171,22 +174,36 @@ impl Post<'_> {
                 break;
             }
             let (letter, id) = self.letter(&parcel, &channel.name);
-            let sent = channel.send(&letter, &id, by);
+            let stories: Vec<&Story> =
+                parcel.entries.iter().map(|(_, entry)| &entry.story).collect();
+            // A run may be late, and one may be missed.
+            let holds = self.config.fresh_for * 2;
+            let out = Outgoing { letter: &letter, id: &id, stories: &stories, holds };
+            let sent = channel.send(&out, by);
             for (index, entry) in &parcel.entries {
                 self.note(*index, channel, entry, &sent);
             }
             if let Ok(mut delivered) = self.delivered.lock() {
                 match &sent {
                     Sent::Accepted(_) => delivered.accepted += 1,
-                    Sent::Later(why) | Sent::Never(why) => {
+                    Sent::Later(why) | Sent::Busy { why, .. } | Sent::Never(why) => {
                         delivered.refused.push((channel.name.clone(), why.clone()));
                     }
                 }
             }
-            if matches!(sent, Sent::Later(_)) {
+            if matches!(sent, Sent::Later(_) | Sent::Busy { .. }) {
                 break;
             }
         }
+    }
+
+    /// Whether it asked to be left alone, when one of those that still wait for it was last tried.
+    fn resting(&self, channel: &str) -> bool {
+        let now = self.memory.now().wall;
+        self.entries.lock().is_ok_and(|entries| {
+            let mut deliveries = entries.iter().filter_map(|entry| entry.channels.get(channel));
+            deliveries.any(|delivery| delivery.resting(now))
+        })
     }
 
     /// What tells a parcel, and its `Message-ID`.
@@ -233,12 +250,18 @@ impl Post<'_> {
         let delivery = kept.channels.entry(channel.name.clone()).or_insert_with(Delivery::default);
         delivery.attempted += 1;
         delivery.last = Some(now);
+        delivery.retry_after = None;
         let (word, answer) = match sent {
             Sent::Accepted(answer) => {
                 delivery.accepted = Some(now);
                 ("accepted", answer)
             }
             Sent::Later(why) => ("not accepted, to be tried again", why),
+            Sent::Busy { why, after } => {
+                // Whole seconds are kept: rather one more than one too few.
+                delivery.retry_after = Some(after.as_secs().saturating_add(1));
+                ("not accepted, to be tried again", why)
+            }
             Sent::Never(why) => {
                 delivery.gone = true;
                 ("refused for good", why)

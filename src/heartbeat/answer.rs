@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use crate::model::text::one_line;
-use crate::sys::clock;
 use crate::sys::http::{Response, Trouble};
 
 /// What one try came to.
@@ -50,7 +49,7 @@ pub(super) fn of_status(response: &Response) -> Answer {
     let refused = |why: &str| Answer::Refused(format!("{why} ({status})"));
     let later = |why: &str| Answer::Later {
         why: format!("{why} ({status})"),
-        after: retry_after(response),
+        after: response.retry_after(),
     };
     match status {
         200..=299 => portal(response),
@@ -72,23 +71,6 @@ pub(super) fn portal(response: &Response) -> Answer {
     Answer::Refused(format!(
         "answered {status}, but not as a ping receiver does: a captive portal?"
     ))
-}
-
-/// `Retry-After` in seconds or as an HTTP date (RFC 9110 section 10.2.3). The date counts from the answer's
-/// own `Date`, so that a wrong clock here does not matter.
-fn retry_after(response: &Response) -> Option<Duration> {
-    let value = response.header("retry-after")?.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let at = http_date(value)?;
-    let from = response.header("date").and_then(http_date).unwrap_or_else(|| clock::now().wall);
-    Some(Duration::try_from(at.duration_since(from)).unwrap_or_default())
-}
-
-fn http_date(text: &str) -> Option<jiff::Timestamp> {
-    let date = jiff::fmt::rfc2822::DateTimeParser::new();
-    date.parse_timestamp(text.trim()).ok()
 }
 
 #[cfg(test)]
@@ -145,7 +127,7 @@ mod tests {
             (vec![("retry-after", "soon"), date], None),
             (vec![], None),
         ] {
-            let got = retry_after(&response(429, &headers));
+            let got = response(429, &headers).retry_after();
             assert_eq!(got, want.map(Duration::from_secs), "{headers:?}");
         }
     }

@@ -1,6 +1,8 @@
 //! What leaves: a composed letter, the names that hold the letters of one incident together, and what became
 //! of sending one. Values only; `report` composes, `notify` sends.
 
+use std::time::Duration;
+
 use crate::model::story::Story;
 
 /// A letter, ready for any channel. Plain text, no control characters but the body's line feeds.
@@ -14,6 +16,19 @@ pub struct Letter {
     pub thread: String,
 }
 
+/// A letter on its way, with what it tells: some channels take the one, some the other.
+#[derive(Debug, Clone, Copy)]
+pub struct Outgoing<'a> {
+    /// All of it in words.
+    pub letter: &'a Letter,
+    /// The same whenever the same stories are sent again; safe as a `Message-ID`.
+    pub id: &'a str,
+    /// What it tells; at least one, and several when it is a digest.
+    pub stories: &'a [&'a Story],
+    /// How long an outage that it tells of counts as going on, unless it is told again.
+    pub holds: Duration,
+}
+
 /// What became of sending a letter over one channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sent {
@@ -22,6 +37,13 @@ pub enum Sent {
     /// Not sent, and why; the same letter may go later: no connection, no answer in time, a temporary
     /// refusal, or something that a person can mend here (a wrong password, a certificate).
     Later(String),
+    /// Not sent, and why; the other side asks not to be asked again for so long.
+    Busy {
+        /// Its words.
+        why: String,
+        /// From now.
+        after: Duration,
+    },
     /// Not sent, and why; this letter will never be taken: a bad address, a refusal for good.
     Never(String),
 }

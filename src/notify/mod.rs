@@ -1,18 +1,32 @@
 //! Ways to reach people. One file a channel: its settings, its sending, what its answers mean. Composes
 //! nothing, remembers nothing: what was not accepted is the caller's to try again.
 
+mod discord;
 mod email;
+mod fit;
+mod keys;
+mod ntfy;
+mod post;
+mod slack;
+mod telegram;
+#[cfg(test)]
+mod testing;
 
 use std::time::Duration;
 
 use crate::model::fields::Fields;
-use crate::model::letter::{Letter, Sent};
+use crate::model::letter::{Outgoing, Sent};
 use crate::model::place::Place;
 use crate::model::story::{Change, Story};
 use crate::model::text::{nearest, one_line};
 use crate::sys::clock::Deadline;
 
 pub use email::Email;
+
+use discord::Discord;
+use ntfy::Ntfy;
+use slack::Slack;
+use telegram::Telegram;
 
 /// The bound on one sending unless the config says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -31,8 +45,8 @@ const CHANGES: [Change; 7] = [
 /// A `[[notify]]`.
 #[derive(Debug, Clone)]
 pub struct Channel {
-    /// Names it in the outbox and in `status`: its `name`, or `email:` and the first recipient. Not checked to
-    /// be unique here.
+    /// Names it in the outbox and in `status`: its `name`, or what its kind makes of its settings, such as `email:`
+    /// and the first recipient. Not checked to be unique here.
     pub name: String,
     /// Which changes it tells. Unless given: all but a broken config, which is told wherever a failure is.
     pub on: Vec<Change>,
@@ -42,7 +56,7 @@ pub struct Channel {
     pub services: Vec<(String, Place)>,
     /// Bound on one sending.
     pub timeout: Duration,
-    via: Via,
+    kind: Kind,
 }
 
 /// How much a service's outage matters.
@@ -56,26 +70,44 @@ pub enum Severity {
 
 /// One kind of channel with its settings.
 #[derive(Debug, Clone)]
-enum Via {
+enum Kind {
     Email(Email),
+    Telegram(Telegram),
+    Slack(Slack),
+    Discord(Discord),
+    Ntfy(Ntfy),
 }
 
 /// Reads the settings of one kind.
-type Reader = fn(&mut Fields<'_>) -> Option<Via>;
+type Reader = fn(&mut Fields<'_>) -> Option<Kind>;
 
 /// Every kind by the name that `via` gives it.
-const KINDS: [(&str, Reader); 1] = [("email", |fields| Email::read(fields).map(Via::Email))];
+const KINDS: [(&str, Reader); 5] = [
+    ("email", |fields| Email::read(fields).map(Kind::Email)),
+    ("telegram", |fields| Telegram::read(fields).map(Kind::Telegram)),
+    ("slack", |fields| Slack::read(fields).map(Kind::Slack)),
+    ("discord", |fields| Discord::read(fields).map(Kind::Discord)),
+    ("ntfy", |fields| Ntfy::read(fields).map(Kind::Ntfy)),
+];
 
-impl Via {
+impl Kind {
     fn default_name(&self) -> String {
         match self {
             Self::Email(email) => format!("email:{}", email.first_recipient()),
+            Self::Telegram(telegram) => format!("telegram:{}", telegram.chat()),
+            Self::Slack(_) => "slack".into(),
+            Self::Discord(_) => "discord".into(),
+            Self::Ntfy(ntfy) => format!("ntfy:{}", ntfy.server()),
         }
     }
 
-    fn send(&self, letter: &Letter, message_id: &str, deadline: Deadline) -> Sent {
+    fn send(&self, out: &Outgoing<'_>, by: Deadline) -> Sent {
         match self {
-            Self::Email(email) => email.send(letter, message_id, deadline),
+            Self::Email(email) => email.send(out.letter, out.id, by),
+            Self::Telegram(telegram) => telegram.send(out, by),
+            Self::Slack(slack) => slack.send(out, by),
+            Self::Discord(discord) => discord.send(out, by),
+            Self::Ntfy(ntfy) => ntfy.send(out, by),
         }
     }
 }
@@ -94,11 +126,11 @@ impl Channel {
         let min_severity = fields.one_of("min_severity", &severities).unwrap_or(Severity::Warning);
         let services = fields.placed_texts("services").unwrap_or_default();
         let timeout = fields.duration("timeout").unwrap_or(TIMEOUT);
-        let via = reader(&mut fields);
+        let kind = reader(&mut fields);
         fields.finish();
-        let via = via?;
-        let name = name.unwrap_or_else(|| via.default_name());
-        Some(Self { name, on, min_severity, services, timeout, via })
+        let kind = kind?;
+        let name = name.unwrap_or_else(|| kind.default_name());
+        Some(Self { name, on, min_severity, services, timeout, kind })
     }
 
     /// Whether this story is for it. A broken config and a reboot are told wherever a failure is, a broken config
@@ -116,9 +148,9 @@ impl Channel {
     }
 
     /// Sends one letter, by the deadline or its own timeout, whichever is first. Accepted only when the other
-    /// side said so. `message_id` is the same whenever the same story is sent again.
-    pub fn send(&self, letter: &Letter, message_id: &str, deadline: Deadline) -> Sent {
-        self.via.send(letter, message_id, deadline.within(self.timeout))
+    /// side said so.
+    pub fn send(&self, out: &Outgoing<'_>, by: Deadline) -> Sent {
+        self.kind.send(out, by.within(self.timeout))
     }
 
     /// The same channel for a drill: whatever it is asked to tell else, it takes what a drill has to say.

@@ -20,7 +20,7 @@ use ureq::unversioned::transport::{ConnectProxyConnector, TcpConnector};
 use ureq::{Agent, Body, Error, Proxy};
 
 use crate::model::secret::Secret;
-use crate::sys::clock::{Deadline, Stopwatch};
+use crate::sys::clock::{self, Deadline, Stopwatch};
 use crate::sys::http::line::{Names, Net, Tls, Unix};
 use crate::sys::http::redirect::Hop;
 use crate::sys::tls::{Noted, Presented, Trust};
@@ -131,6 +131,21 @@ impl Response {
             .iter()
             .find(|(key, _)| key.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
+    }
+
+    /// `Retry-After` in seconds or as an HTTP date (RFC 9110 section 10.2.3). The date counts from the answer's
+    /// own `Date`, so that a wrong clock here does not matter.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let value = self.header("retry-after")?.trim();
+        if let Ok(seconds) = value.parse() {
+            return Some(Duration::from_secs(seconds));
+        }
+        let date = |text: &str| {
+            jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text.trim()).ok()
+        };
+        let at = date(value)?;
+        let from = self.header("date").and_then(date).unwrap_or_else(|| clock::now().wall);
+        Some(Duration::try_from(at.duration_since(from)).unwrap_or_default())
     }
 }
 

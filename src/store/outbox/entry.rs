@@ -68,12 +68,22 @@ pub struct Delivery {
     /// Given up on: it will not be tried again.
     #[serde(default)]
     pub gone: bool,
+    /// Seconds for which the channel asked, at the last try, not to be tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
 }
 
 impl Delivery {
     /// True when it is not to be tried any more.
     pub fn finished(&self) -> bool {
         self.accepted.is_some() || self.gone
+    }
+
+    /// True while the channel is to be left alone. A clock that was set back, before the last try, ends it.
+    pub fn resting(&self, now: Timestamp) -> bool {
+        let Some((last, seconds)) = self.last.zip(self.retry_after) else { return false };
+        let passed = now.as_second() - last.as_second();
+        !self.finished() && u64::try_from(passed).is_ok_and(|passed| passed < seconds)
     }
 }
 
@@ -100,6 +110,17 @@ mod tests {
     use super::*;
     use crate::model::story::Change;
     use crate::store::outbox::testing::story;
+
+    #[test]
+    fn a_channel_is_left_alone_for_as_long_as_it_asked() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let asked = Delivery { last: Some(at(1000)), retry_after: Some(60), ..Delivery::default() };
+        for (now, want) in [(999, false), (1000, true), (1059, true), (1060, false)] {
+            assert_eq!(asked.resting(at(now)), want, "{now}");
+        }
+        assert!(!Delivery { gone: true, ..asked.clone() }.resting(at(1000)));
+        assert!(!Delivery { retry_after: None, ..asked }.resting(at(1000)));
+    }
 
     #[test]
     fn the_same_story_has_the_same_id_and_another_has_another() {

@@ -51,7 +51,12 @@ pub(super) fn entry(incident: &str, secs: u64) -> Entry {
 
 pub(super) fn accept(entry: &mut Entry, channel: &str) {
     let at = Some(now(9).wall);
-    let taken =
-        Delivery { attempted: 1, last: at, accepted: at, answer: "250".into(), gone: false };
+    let taken = Delivery {
+        attempted: 1,
+        last: at,
+        accepted: at,
+        answer: "250".into(),
+        ..Delivery::default()
+    };
     entry.channels.insert(channel.into(), taken);
 }

@@ -1,0 +1,139 @@
+//! Slack: an incoming webhook, whose URL is the secret. The letter is a code block, in which nothing but the three
+//! characters of Slack's own markup means anything. Wire format: <https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks>,
+//! escaping and limits: <https://docs.slack.dev/reference/block-kit/blocks/section-block>.
+
+use serde_json::json;
+
+use crate::model::fields::Fields;
+use crate::model::letter::{Outgoing, Sent};
+use crate::model::secret::SecretSource;
+use crate::notify::fit;
+use crate::notify::keys;
+use crate::notify::post::{Answer, Call, Hidden};
+use crate::sys::clock::Deadline;
+
+/// Characters of a section's text, as it is sent; counted in UTF-16, which is never fewer.
+const LIMIT: usize = 3000;
+const FENCE: &str = "```";
+
+/// A webhook.
+#[derive(Debug, Clone)]
+pub(super) struct Slack {
+    url: SecretSource,
+}
+
+impl Slack {
+    /// Takes `url`.
+    pub(super) fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        keys::secret_url(fields).map(|url| Self { url })
+    }
+
+    /// Sends it. The answer to what was taken is `ok`.
+    pub(super) fn send(&self, out: &Outgoing<'_>, by: Deadline) -> Sent {
+        let mut hidden = Hidden::default();
+        let url = match hidden.read(&self.url) {
+            Ok(url) => url,
+            Err(sent) => return sent,
+        };
+        let subject = escape(&out.letter.subject);
+        let body = out.letter.body.trim_end().replace(FENCE, "'''");
+        let room = LIMIT - 2 * FENCE.len() - 2;
+        let body = escape(&fit::cut(&body, room, cost, &fit::rest(out.stories)));
+        let section = |text: String| json!({ "type": "section", "text": { "type": "mrkdwn", "text": text, "verbatim": true } });
+        let message = json!({
+            // What notifications show.
+            "text": subject,
+            "blocks": [section(format!("*{subject}*")), section(format!("{FENCE}\n{body}\n{FENCE}"))],
+            "unfurl_links": false,
+        });
+        match Call::json(url.reveal(), &message).send(by, &hidden) {
+            Ok(answer) => judge(&answer),
+            Err(sent) => sent,
+        }
+    }
+}
+
+fn judge(answer: &Answer) -> Sent {
+    if answer.status() == 200 && answer.text().trim() == "ok" {
+        return answer.accepted("ok");
+    }
+    answer.refused_as_said()
+}
+
+fn cost(c: char) -> usize {
+    match c {
+        '&' => 5,
+        '<' | '>' => 4,
+        _ => c.len_utf16(),
+    }
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notify::testing::{self, Mail, reply, secret_is_hidden};
+
+    fn send(mail: &Mail, answer: String) -> (Sent, Vec<testing::Asked>) {
+        testing::send(vec![answer], mail, |port| {
+            format!("via = 'slack'\nurl = 'http://127.0.0.1:{port}/services/T000/B000/s3cret-hook'")
+        })
+    }
+
+    #[test]
+    fn a_message_is_a_title_and_a_code_block_that_calls_nobody() {
+        let mail = Mail::new("❌ web <!channel>", "a & b\n``` <@U1>\n");
+        let (sent, asked) = send(&mail, reply("200 OK", "", "ok"));
+        assert_eq!(sent, Sent::Accepted("ok".into()));
+        assert_eq!(asked[0].line, "POST /services/T000/B000/s3cret-hook HTTP/1.1");
+        asked[0].is_json();
+        let json = asked[0].json();
+        assert_eq!(json["text"], "❌ web &lt;!channel&gt;");
+        let texts: Vec<_> = json["blocks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|block| {
+                assert_eq!(
+                    (&block["type"], &block["text"]["type"]),
+                    (&json!("section"), &json!("mrkdwn"))
+                );
+                block["text"]["text"].as_str().unwrap()
+            })
+            .collect();
+        assert_eq!(texts, ["*❌ web &lt;!channel&gt;*", "```\na &amp; b\n''' &lt;@U1&gt;\n```"]);
+    }
+
+    #[test]
+    fn a_section_never_has_more_than_3000_characters() {
+        for body in ["<&>\n".repeat(3000), "🔥".repeat(5000), "a line\n".repeat(900)] {
+            let (_, asked) = send(&Mail::new("x", &body), reply("200 OK", "", "ok"));
+            let json = asked[0].json();
+            let text = json["blocks"][1]["text"]["text"].as_str().unwrap();
+            assert!(text.encode_utf16().count() <= 3000 && text.len() > 2000, "{}", text.len());
+            assert!(text.ends_with("all of it on web1: miraclemax status web]\n```"), "{text}");
+        }
+    }
+
+    #[test]
+    fn each_refusal_has_its_class_and_none_shows_the_url() {
+        for (status, headers, body, want) in [
+            ("429 Too Many Requests", "Retry-After: 30\r\n", "rate_limited", "busy 30"),
+            ("429 Too Many Requests", "", "rate_limited", "later"),
+            ("400 Bad Request", "", "invalid_payload", "never"),
+            ("403 Forbidden", "", "action_prohibited", "later"),
+            ("404 Not Found", "", "no_service s3cret-hook", "later"),
+            ("410 Gone", "", "channel_is_archived", "later"),
+            ("500 Server Error", "", "rollup_error", "later"),
+            ("200 OK", "", "<html>sign in</html>", "later"),
+            ("302 Found", "Location: https://elsewhere.example/s3cret-hook\r\n", "", "later"),
+        ] {
+            let (sent, _) = send(&Mail::new("a", "b"), reply(status, headers, body));
+            assert_eq!(testing::class(&sent), want, "{status}: {sent:?}");
+            secret_is_hidden(&sent, "s3cret");
+        }
+    }
+}
