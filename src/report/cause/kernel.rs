@@ -12,7 +12,7 @@ pub(super) struct Killed {
     pub(super) pid: u32,
     /// What it was called, as far as the kernel keeps that.
     pub(super) name: String,
-    /// Bytes of memory of its own that it had.
+    /// Bytes of memory that it had and that no file stands behind: its own, and what it shares.
     pub(super) memory: u64,
     /// A limit of its cgroup was the reason, not the host's memory.
     pub(super) by_limit: bool,
@@ -46,7 +46,9 @@ fn killed(line: &str) -> Option<Killed> {
     let (before, after) = line.split_once("Killed process ")?;
     let (pid, after) = after.split_once(" (")?;
     let (name, after) = after.split_once(") total-vm:")?;
-    let memory = after.split_once("anon-rss:")?.1.split_once("kB")?.0.parse::<u64>().ok()?;
+    let size = |key: &str| after.split_once(key)?.1.split_once("kB")?.0.parse::<u64>().ok();
+    // Memory of a tmpfs and shared memory counts as shared, and can be most of it.
+    let memory = size("anon-rss:")?.saturating_add(size("shmem-rss:").unwrap_or_default());
     Some(Killed {
         pid: pid.parse().ok()?,
         name: name.to_owned(),
@@ -59,7 +61,7 @@ fn killed(line: &str) -> Option<Killed> {
 mod tests {
     use super::*;
 
-    /// As Linux 6.1 wrote them and `journalctl -o short --no-hostname` printed them.
+    /// In the form that Linux 6.1 gives them (mm/oom_kill.c) and `journalctl -o short --no-hostname` printed them.
     const LIMIT: &str = "Jan 02 03:04:05 kernel: oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),\
         cpuset=web.service,mems_allowed=0,oom_memcg=/system.slice/web.service,\
         task_memcg=/system.slice/web.service,task=web,pid=4711,uid=33";
@@ -81,6 +83,23 @@ mod tests {
         assert!(about(&lines, "eb.service").is_empty());
         let inside = LIMIT.replace("web.service,task=", "web.service/worker,task=");
         assert_eq!(about(std::slice::from_ref(&inside), "web.service"), [inside.as_str()]);
+    }
+
+    /// Recorded from Linux 6.18; only the cgroup's path is another.
+    const RECORDED: [&str; 2] = [
+        "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,\
+         oom_memcg=/memory/books,task_memcg=/memory/books,task=python3,pid=28432,uid=0",
+        "Memory cgroup out of memory: Killed process 28432 (python3) total-vm:225360kB, \
+         anon-rss:5760kB, file-rss:6468kB, shmem-rss:60928kB, UID:0 pgtables:204kB oom_score_adj:0",
+    ];
+
+    #[test]
+    fn what_a_kernel_wrote_is_read() {
+        let lines: Vec<String> = RECORDED.map(str::to_owned).into();
+        assert_eq!(about(&lines, "books"), RECORDED);
+        let want =
+            Killed { pid: 28432, name: "python3".into(), memory: 66_688 << 10, by_limit: true };
+        assert_eq!(last(&lines), Some(want));
     }
 
     #[test]

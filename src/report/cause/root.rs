@@ -49,7 +49,7 @@ fn out_of_memory(facts: &UnitFacts, scene: &Scene) -> Option<String> {
     let limit = scene.memory_limit.map(human_size);
     match kernel::last(&scene.kernel) {
         Some(killed) => {
-            let had = format!("`{}` had anon-rss {}", killed.name, human_size(killed.memory));
+            let had = format!("`{}` had {} of memory", killed.name, human_size(killed.memory));
             let limit = limit.filter(|_| killed.by_limit);
             let limit = limit.map(|limit| format!(", its limit (`MemoryMax`) is {limit}"));
             Some(format!("killed by the OOM killer: {had}{}", limit.unwrap_or_default()))
