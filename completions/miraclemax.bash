@@ -300,7 +300,7 @@ _miraclemax() {
             return 0
             ;;
         miraclemax__subcmd__ping)
-            opts="-c -q -v -h --config --state-dir --deadline --quiet --verbose --color --output --start --fail --log --exit-code --body --rid --timeout --help"
+            opts="-c -q -v -o -h --config --state-dir --deadline --quiet --verbose --color --output --start --fail --log --exit-code --body --rid --timeout --lock --quiet-on-success --no-start --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -380,6 +380,14 @@ _miraclemax() {
                     ;;
                 --timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
                 *)

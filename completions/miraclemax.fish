@@ -91,11 +91,16 @@ complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -l exit-code
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -l body -d 'Text to send; `-` reads it from standard input' -r
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -l rid -d 'Run id (a UUID) that pairs a start with its end' -r
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -l timeout -d 'End the command after this long: TERM, then KILL' -r
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -s o -l format -d 'How to write the result' -r -f -a "text\t'For people'
+json\t'For programs: the same words as keys'"
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -s q -l quiet -d 'Print nothing unless something is wrong'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -s v -l verbose -d 'Say more: every probe, every step'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -l start -d 'Say that a job has started'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -l fail -d 'Say that it failed'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -l log -d 'Only leave a note; changes nothing at the other end'
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -l lock -d 'Start nothing while the command\'s run before this one has not ended: say so in a `--log` ping, and end with 75. By the heartbeat\'s name'
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -l quiet-on-success -d 'Print the command\'s output only if it fails: no mail from cron for a job that went well'
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -l no-start -d 'Send no start ping, only the end'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand stale" -s c -l config -d 'Configuration file [default: /etc/miraclemax/config.toml for root, else $XDG_CONFIG_HOME/miraclemax/config.toml]' -r -F
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand stale" -l state-dir -d 'State directory [default: /var/lib/miraclemax for root, else $XDG_STATE_HOME/miraclemax]' -r -f -a "(__fish_complete_directories)"

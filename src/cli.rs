@@ -66,7 +66,10 @@ Examples:
   miraclemax ping --fail --body 'backup disk is full' backups
   miraclemax ping backups --timeout 2h -- /usr/local/bin/backup --all
                                   a start ping, then the job's exit status and
-                                  the end of its output";
+                                  the end of its output
+  miraclemax ping backups --lock --quiet-on-success -- /usr/local/bin/backup
+                                  the same from cron: never twice at once, and
+                                  no mail when all is well";
 
 const STALE: &str = "\
 Examples:
@@ -188,7 +191,8 @@ pub enum Command {
     /// covered every configured service, and nothing is down; otherwise failure, and why.
     ///
     /// With `-- COMMAND`, the command is run between a start ping and a ping with its exit status and the end
-    /// of its output. The exit status is then the command's own, whatever becomes of the pings.
+    /// of its output. The exit status is then the command's own, whatever becomes of the pings. It is run even
+    /// if the configuration is broken or names no such heartbeat: that is said, and must not stop a backup.
     ///
     /// The exit status is 0 only if every ping was accepted.
     Ping(Later<Ping>),
@@ -300,6 +304,7 @@ pub struct Heal {
 #[derive(Debug, Args)]
 #[command(after_long_help = PING)]
 #[command(group(clap::ArgGroup::new("signal").args(["start", "fail", "log", "exit_code"])))]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub struct Ping {
     /// A configured heartbeat [default: all of them]
     #[arg(value_name = "HEARTBEAT")]
@@ -325,6 +330,19 @@ pub struct Ping {
     /// End the command after this long: TERM, then KILL
     #[arg(long, value_name = "DURATION", value_parser = positive, requires = "job")]
     pub timeout: Option<Duration>,
+    /// Start nothing while the command's run before this one has not ended: say so in a `--log` ping, and end
+    /// with 75. By the heartbeat's name
+    #[arg(long, requires_all = ["job", "name"])]
+    pub lock: bool,
+    /// Print the command's output only if it fails: no mail from cron for a job that went well
+    #[arg(long, requires = "job")]
+    pub quiet_on_success: bool,
+    /// Send no start ping, only the end
+    #[arg(long, requires = "job")]
+    pub no_start: bool,
+    /// How to write the result
+    #[arg(short = 'o', long, value_name = "FORM", default_value = "text", conflicts_with = "job")]
+    pub format: Format,
     /// A command to run and to report on
     #[arg(last = true, value_name = "COMMAND", conflicts_with = "signal", id = "job", value_hint = ValueHint::CommandWithArguments)]
     pub job: Vec<String>,

@@ -96,7 +96,8 @@ const EXIT: [&str; 2] = [
     "0 ok, 1 warning, 2 critical, 3 unknown, 64 wrong usage, 75 another run holds the lock, \
      78 wrong configuration; see \\fBmiraclemax\\fR(1).",
     "0 if every ping was accepted, 2 if not, 64 wrong usage, 78 wrong configuration. With \
-     \\fB\\-\\- COMMAND\\fR that of the command, whatever becomes of the pings; 124 when \\fB\\-\\-timeout\\fR \
+     \\fB\\-\\- COMMAND\\fR that of the command, whatever becomes of the pings, and whatever is wrong with the \
+     configuration; 75 when \\fB\\-\\-lock\\fR found that the run before it has not ended; 124 when \\fB\\-\\-timeout\\fR \
      ended it, 126 or 127 when it could not be started, 128 and the signal's number when a signal ended it.",
 ];
 

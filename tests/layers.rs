@@ -60,6 +60,7 @@ const SHARED: &[&str] = &[
     "shown",
     "fresh",
     "holding",
+    "switches",
 ];
 
 /// `heal --drill` is a mode of `heal`: it runs `heal`'s cycle on a service of its own.

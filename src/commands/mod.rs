@@ -24,8 +24,10 @@ mod shown;
 mod signs;
 mod stale;
 mod status;
+mod switches;
 mod takeover;
 mod telling;
+mod wrapping;
 
 use std::ffi::OsString;
 
@@ -51,6 +53,7 @@ pub fn run(cli: Cli, now: Now) -> Result<Outcome> {
             hold::run(&setup, &args)
         }
         Command::Heal(Later(args)) => heal::run(&setup, &args),
+        Command::Ping(Later(args)) if !args.job.is_empty() => Ok(wrapping::run(&setup, &args)),
         Command::Ping(Later(args)) => ping::run(&setup, &args),
         Command::Stale(Later(args)) => stale::run(&setup, &args),
         Command::Status(Later(args)) => status::run(&setup, &args),

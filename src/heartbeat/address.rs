@@ -15,6 +15,13 @@ pub(super) fn build(url: &str, suffix: &str, query: Option<&str>) -> Result<Stri
     Ok(format!("{path}{suffix}{mark}{query}"))
 }
 
+/// Host and port, as they stand there: no secret, unlike all the rest. Empty where there are none.
+pub(super) fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    host.rsplit('@').next().unwrap_or_default()
+}
+
 /// `text` without anything that tells the URL's secret parts. The host may stay: it helps, and opens nothing.
 pub(super) fn scrub(url: &str, text: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
@@ -75,6 +82,18 @@ mod tests {
             ("https://[::1]:8/ping/uuid", "/log", None, "https://[::1]:8/ping/uuid/log"),
         ] {
             assert_eq!(build(url, suffix, query).as_deref(), Ok(want), "{url}");
+        }
+    }
+
+    #[test]
+    fn the_host_is_shown_without_a_login() {
+        for (url, want) in [
+            ("https://hc-ping.com/uuid", "hc-ping.com"),
+            ("https://me:pass@hc.example:8000/ping/uuid?create=1", "hc.example:8000"),
+            ("http://[::1]:8/p@th", "[::1]:8"),
+            ("s3cret", ""),
+        ] {
+            assert_eq!(host(url), want);
         }
     }
 

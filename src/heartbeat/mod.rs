@@ -114,6 +114,8 @@ pub struct Pinged {
     pub accepted: bool,
     /// `accepted`, or why it was not; one line that never holds the URL.
     pub answer: String,
+    /// The host that was asked; empty when it is not known.
+    pub by: String,
     /// How often it was tried; 0 when it could not be tried at all.
     pub tries: u32,
     /// Pauses included.
@@ -125,7 +127,8 @@ pub struct Pinged {
 impl Pinged {
     /// One that was never tried, and why.
     fn untried(why: String) -> Self {
-        Self { accepted: false, answer: why, tries: 0, took: Duration::ZERO, body_limit: None }
+        let (by, took) = (String::new(), Duration::ZERO);
+        Self { accepted: false, answer: why, by, tries: 0, took, body_limit: None }
     }
 }
 
@@ -184,7 +187,8 @@ impl Heartbeat {
             None => (true, "accepted".to_owned()),
             Some(why) => (false, address::scrub(url.reveal(), &why)),
         };
-        Pinged { accepted, answer, tries: outcome.tries, took: watch.read(), body_limit }
+        let by = address::host(url.reveal()).to_owned();
+        Pinged { accepted, answer, by, tries: outcome.tries, took: watch.read(), body_limit }
     }
 
     /// One try.

@@ -119,6 +119,11 @@ impl Dir {
         self.0.join("known-good").join(names::safe(service))
     }
 
+    /// The lock of the job whose heartbeat is called so.
+    pub fn job_lock(&self, name: &str) -> PathBuf {
+        self.0.join("jobs").join(format!("{}.lock", names::safe(name)))
+    }
+
     /// The last config that loaded.
     pub fn last_good_file(&self) -> PathBuf {
         self.0.join("config.last-good.json")

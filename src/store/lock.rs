@@ -68,7 +68,7 @@ pub struct Lock(Flock);
 impl Drop for Lock {
     fn drop(&mut self) {
         // Nobody is to be named as the holder of a free lock.
-        let _ = self.0.file.set_len(0);
+        self.0.say(b"");
     }
 }
 
@@ -80,7 +80,7 @@ pub fn take(dir: &Dir, holder: &Holder) -> Result<Locked> {
     };
     let text = serde_json::to_vec(holder).context("cannot write the lock's holder as JSON")?;
     // On a full disk it holds all the same, without saying who.
-    let _ = flock.file.set_len(0).and_then(|()| flock.file.write_all_at(&text, 0));
+    flock.say(&text);
     Ok(Locked::Mine(Lock(flock)))
 }
 
@@ -124,6 +124,19 @@ fn named(file: &File) -> Option<Holder> {
 #[derive(Debug)]
 pub(super) struct Flock {
     file: File,
+}
+
+impl Flock {
+    /// Writes `text` into the locked file, in the place of what was there, if it can be written.
+    pub(super) fn say(&self, text: &[u8]) {
+        let _ = self.file.set_len(0).and_then(|()| self.file.write_all_at(text, 0));
+    }
+
+    /// Programs that are started from now on have the lock too, and keep it as long as they run if this process is
+    /// killed; letting it go here lets it go for all.
+    pub(super) fn inherited(&self) -> std::io::Result<()> {
+        Ok(rustix::io::fcntl_setfd(&self.file, rustix::io::FdFlags::empty())?)
+    }
 }
 
 impl Drop for Flock {

@@ -6,6 +6,7 @@ pub mod dir;
 pub mod events;
 pub mod holds;
 pub mod incidents;
+pub mod job_lock;
 pub mod last_good;
 pub mod lock;
 pub mod outbox;

@@ -19,6 +19,7 @@ use std::time::Duration;
 use crate::model::text::human_duration;
 use crate::sys::clock::{Deadline, Stopwatch};
 
+mod held;
 mod outlet;
 mod running;
 mod signals;
@@ -37,6 +38,8 @@ pub struct Job {
     pub kill_after: Duration,
     /// How many of the last bytes of its output are kept; 100 kB unless given.
     pub keep: usize,
+    /// Keep its output back, and hand it on only if it does not end with 0: the last 4 MiB of it.
+    pub hold: bool,
 }
 
 /// How it ended.
@@ -97,6 +100,8 @@ pub struct JobReport {
     pub tail: Vec<u8>,
     /// How many bytes it wrote in all.
     pub wrote: u64,
+    /// How many of the first of them were kept back and had no room.
+    pub left_out: u64,
     outlets: Vec<Outlet>,
 }
 
@@ -127,7 +132,8 @@ impl JobReport {
 
     fn not_started(found: bool, why: String) -> Self {
         let ended = JobEnded::NotStarted { found, why };
-        Self { ended, took: Duration::ZERO, tail: Vec::new(), wrote: 0, outlets: Vec::new() }
+        let (tail, outlets) = (Vec::new(), Vec::new());
+        Self { ended, took: Duration::ZERO, tail, wrote: 0, left_out: 0, outlets }
     }
 }
 
@@ -135,7 +141,8 @@ impl Job {
     /// `argv` without a limit.
     pub fn new(argv: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
         let argv = argv.into_iter().map(Into::into).collect();
-        Self { argv, limit: None, kill_after: Duration::from_secs(10), keep: 100_000 }
+        let kill_after = Duration::from_secs(10);
+        Self { argv, limit: None, kill_after, keep: 100_000, hold: false }
     }
 
     /// Runs it to its end. `started` is called once it runs, with its pid, and must come back at once.
@@ -160,8 +167,9 @@ impl Job {
         started(running.pid());
         running.follow(self.limit.map(Deadline::after), self.kill_after);
         let ended = running.end();
+        let left_out = if ended.exit_code() == 0 { 0 } else { running.let_out() };
         let (tail, wrote, outlets) = running.output();
-        JobReport { ended, took: watch.read(), tail, wrote, outlets }
+        JobReport { ended, took: watch.read(), tail, wrote, left_out, outlets }
     }
 }
 

@@ -42,17 +42,25 @@ fn success_is_claimed_only_when_the_state_proves_it() {
     let (host, pings) = host();
     host.run(&["ping"]).is(
         0,
-        "hc: fail accepted\nISSUES services_down:0 cycle:NEVER-RAN [..]\n",
+        "hc: fail accepted by 127.0.0.1:[..]\nISSUES services_down:0 cycle:NEVER-RAN [..]\n",
         "",
     );
     host.run(&["-q", "check"]).silent();
-    host.run(&["ping"]).is(0, "hc: success accepted\n", "");
+    host.run(&["ping"]).is(0, "hc: success accepted by 127.0.0.1:[..]\n", "");
     host.run(&["-q", "ping"]).silent();
     host.age(Duration::from_secs(100));
-    host.run(&["ping"]).is(0, "hc: fail accepted\nISSUES services_down:0 cycle:STALE [..]\n", "");
+    host.run(&["ping"]).is(
+        0,
+        "hc: fail accepted by 127.0.0.1:[..]\nISSUES services_down:0 cycle:STALE [..]\n",
+        "",
+    );
     host.remove("up");
     host.run(&["check"]).ends(2);
-    host.run(&["ping"]).is(0, "hc: fail accepted\nISSUES services_down:1 web:DOWN [..]\n", "");
+    host.run(&["ping"]).is(
+        0,
+        "hc: fail accepted by 127.0.0.1:[..]\nISSUES services_down:1 web:DOWN [..]\n",
+        "",
+    );
     host.run(&["-q", "heal"]).ends(0);
     host.config(&format!(
         "{}[[service]]\nname = \"new\"\nchecks = [\"file:$DIR/up\"]\n",
@@ -60,11 +68,11 @@ fn success_is_claimed_only_when_the_state_proves_it() {
     ));
     host.run(&["ping"]).is(
         0,
-        "hc: fail accepted\nISSUES services_down:0 cycle:NOT-COVERED [..]\n",
+        "hc: fail accepted by 127.0.0.1:[..]\nISSUES services_down:0 cycle:NOT-COVERED [..]\n",
         "",
     );
     host.run(&["-q", "check"]).silent();
-    secret(&host, host.run(&["ping", "hc"])).is(0, "hc: success accepted\n", "");
+    secret(&host, host.run(&["ping", "hc"])).is(0, "hc: success accepted by 127.0.0.1:[..]\n", "");
 
     let taken = pings.pings();
     let actions: Vec<Action> = taken.iter().map(|ping| ping.action).collect();
@@ -125,25 +133,33 @@ fn a_fault_that_passes_is_tried_again() {
     let (host, pings) = host();
     host.run(&["-q", "check"]).silent();
     pings.fault_times(1, Fault::Status(503));
-    host.run(&["ping"]).is(0, "hc: success accepted\n", "");
+    host.run(&["ping"]).is(0, "hc: success accepted by 127.0.0.1:[..]\n", "");
     assert_eq!((pings.requests().len(), pings.pings().len()), (2, 1));
 }
 
 #[test]
 fn signals_and_bodies_are_sent_as_given() {
     let (host, pings) = host();
-    host.run(&["ping", "--start", "--rid", RID]).is(0, "hc: start accepted\n", "");
-    host.run(&["ping", "hc", "--fail", "--body", "it broke"]).is(
+    host.run(&["ping", "--start", "--rid", RID]).is(
         0,
-        "hc: fail accepted\nit broke\n",
+        "hc: start accepted by 127.0.0.1:[..]\n",
         "",
     );
-    host.run(&["ping", "--log", "--body", "a note"]).is(0, "hc: log accepted\n", "");
-    host.run(&["ping", "--exit-code", "7"]).is(0, "hc: exit 7 accepted\n", "");
-    host.run(&["ping", "--exit-code", "0"]).is(0, "hc: exit 0 accepted\n", "");
+    host.run(&["ping", "hc", "--fail", "--body", "it broke"]).is(
+        0,
+        "hc: fail accepted by 127.0.0.1:[..]\nit broke\n",
+        "",
+    );
+    host.run(&["ping", "--log", "--body", "a note"]).is(
+        0,
+        "hc: log accepted by 127.0.0.1:[..]\n",
+        "",
+    );
+    host.run(&["ping", "--exit-code", "7"]).is(0, "hc: exit 7 accepted by 127.0.0.1:[..]\n", "");
+    host.run(&["ping", "--exit-code", "0"]).is(0, "hc: exit 0 accepted by 127.0.0.1:[..]\n", "");
     host.run_with(&["ping", "--log", "--body", "-"], "from\nstdin\n").is(
         0,
-        "hc: log accepted\n",
+        "hc: log accepted by 127.0.0.1:[..]\n",
         "",
     );
     let taken = pings.pings();
@@ -167,15 +183,63 @@ fn signals_and_bodies_are_sent_as_given() {
 #[test]
 fn an_unknown_heartbeat_is_answered_with_the_nearest_one() {
     let (host, pings) = host();
-    for args in [&["ping", "hcc"][..], &["ping", "hcc", "--", "touch", "$DIR/ran"]] {
-        host.run(args).is(
-            64,
-            "",
-            "miraclemax: error: there is no heartbeat `hcc`\nhint: did you mean `hc`?\n",
-        );
-    }
-    assert!(!host.path("ran").exists());
+    host.run(&["ping", "hcc"]).is(
+        64,
+        "",
+        "miraclemax: error: there is no heartbeat `hcc`\nhint: did you mean `hc`?\n",
+    );
     assert!(pings.requests().is_empty());
+}
+
+#[test]
+fn a_mistake_of_the_monitoring_does_not_keep_a_job_from_being_run() {
+    const NOBODY: &str =
+        "miraclemax: warning: the command is run all the same, and nobody is told of it\n";
+    let (host, pings) = host();
+    let job = ["--", "sh", "-c", "echo out; exit 3"];
+    let run = |name: &str| host.run(&[&["ping", name][..], &job].concat());
+    run("hcc").is(
+        3,
+        "out\n",
+        &format!(
+            "miraclemax: error: there is no heartbeat `hcc`\nhint: did you mean `hc`?\n{NOBODY}"
+        ),
+    );
+    let good = host.read("config.toml");
+    host.config("[[heartbeat]\n");
+    let ran = run("hc").ends(3);
+    assert_eq!(ran.stdout, "out\n");
+    assert!(ran.stderr.contains("error: the configuration is wrong\n"), "{ran:?}");
+    assert!(ran.stderr.ends_with(NOBODY), "{ran:?}");
+    host.remove("config.toml");
+    let ran = run("hc").ends(3);
+    assert!(ran.stderr.contains("there is no configuration at"), "{ran:?}");
+    assert!(ran.stderr.ends_with(NOBODY), "{ran:?}");
+    assert!(pings.requests().is_empty());
+
+    // Once it has loaded, a configuration that breaks later costs no ping either.
+    host.config(&good);
+    host.run(&["-q", "check"]).silent();
+    host.config("[[heartbeat]\n");
+    let ran = run("hc").ends(3);
+    assert!(ran.stderr.contains("the last one that loaded is in use"), "{ran:?}");
+    assert_eq!(pings.wait_for(2, BOUND).len(), 2);
+}
+
+#[test]
+fn json_says_who_accepted_what() {
+    let (host, pings) = host();
+    let ran = secret(&host, host.run(&["ping", "-o", "json"])).ends(0);
+    let said = ran.json();
+    assert_eq!(said["signal"], "fail");
+    assert!(said["said"].as_str().unwrap().starts_with("ISSUES "), "{said}");
+    let one = &said["heartbeats"][0];
+    assert_eq!((&one["name"], &one["accepted"]), (&"hc".into(), &true.into()));
+    assert_eq!(one["by"], format!("127.0.0.1:{}", pings.port()));
+    pings.forget_checks();
+    let one = &host.run(&["ping", "--log", "-o", "json"]).ends(2).json()["heartbeats"][0];
+    assert_eq!(one["accepted"], false);
+    assert_eq!(one["answer"], "not found: no such check (404)");
 }
 
 #[test]
@@ -253,4 +317,106 @@ fn a_signal_is_passed_on_to_the_wrapped_job() {
     assert_eq!(ping.code(), Some(9));
     let end = pings.wait_for(2, BOUND).pop().unwrap();
     assert_eq!((end.action, end.exit_status), (Fail, Some(9)));
+}
+
+#[test]
+fn a_receiver_that_hangs_does_not_delay_the_start_of_a_job() {
+    let (host, pings) = host();
+    pings.fault(Fault::Silent);
+    // The job waits until its start ping hangs, so it runs beside that or never ends.
+    let script = "touch $DIR/begun; until [ -e $DIR/hangs ]; do sleep 0.05; done; exit 4";
+    let ping = host.start(&["ping", "hc", "--timeout", "1m", "--", "sh", "-c", script]);
+    real::wait_until("the start ping hangs", BOUND, || {
+        (!pings.requests().is_empty()).then_some(())
+    });
+    real::wait_until("the job has begun", Duration::from_secs(4), || {
+        host.path("begun").exists().then_some(())
+    });
+    pings.heal();
+    host.write("hangs", "");
+    assert_eq!(ping.code(), Some(4));
+    let taken = pings.wait_for(1, BOUND);
+    assert_eq!((taken[0].action, taken[0].exit_status), (Fail, Some(4)));
+}
+
+#[test]
+fn without_a_start_ping_only_the_end_is_told() {
+    let (host, pings) = host();
+    host.run(&["ping", "hc", "--no-start", "--", "true"]).is(0, "", "");
+    let actions: Vec<_> = pings.pings().iter().map(|ping| ping.action).collect();
+    assert_eq!(actions, [Success]);
+}
+
+#[test]
+fn the_output_of_a_job_that_went_well_can_be_kept_back() {
+    let (host, pings) = host();
+    let quiet =
+        |script: &str| host.run(&["ping", "hc", "--quiet-on-success", "--", "sh", "-c", script]);
+    quiet("echo out; echo err >&2").is(0, "", "");
+    quiet("echo out; echo err >&2; exit 3").is(3, "out\n", "err\n");
+    quiet("echo out; kill -9 $$").is(137, "out\n", "");
+    let ends = pings.pings();
+    assert!(ends[1].body.contains("out\n") && ends[1].body.contains("err\n"), "{ends:?}");
+    let ran = quiet("seq 1 1000000; exit 1").ends(1);
+    assert!(ran.stdout.ends_with("\n1000000\n") && !ran.stdout.starts_with("1\n"));
+    assert!(ran.stdout.len() <= 4 << 20, "{}", ran.stdout.len());
+    let want = format!(
+        "miraclemax: warning: the first {} bytes of the output are left out\n",
+        6_888_896 - ran.stdout.len()
+    );
+    assert_eq!(ran.stderr, want);
+}
+
+#[test]
+fn a_job_that_still_runs_is_not_started_twice() {
+    let (host, pings) = host();
+    let script = "echo $$ > $DIR/job; until [ -e $DIR/end ]; do sleep 0.05; done";
+    let first = host.start(&["ping", "hc", "--lock", "--", "sh", "-c", script]);
+    let job = real::wait_until("the job has begun", BOUND, || {
+        host.path("job").exists().then(|| host.read("job")).filter(|pid| pid.ends_with('\n'))
+    });
+    pings.wait_for(1, BOUND);
+    let busy = format!(
+        "miraclemax: error: hc: not started: the run before it has not ended (for [..], pid {})\n",
+        job.trim()
+    );
+    let second = ["ping", "hc", "--lock", "--", "touch", "$DIR/ran"];
+    host.run(&second).is(75, "", &busy);
+    let note = pings.wait_for(2, BOUND).pop().unwrap();
+    assert_eq!(note.action, Log);
+    assert!(note.body.starts_with("not started: the run before it has not ended"), "{note:?}");
+    // Another job is another lock; and without one nobody asks.
+    host.run(&["ping", "other", "--lock", "--", "true"]).ends(0);
+    host.run(&["ping", "hc", "--", "true"]).is(0, "", "");
+    // Who looks after the job is killed: the job runs on, and so does its lock.
+    first.kill();
+    host.run(&second).is(75, "", &busy);
+    assert!(!host.path("ran").exists());
+    host.write("end", "");
+    real::wait_until("the lock is free", BOUND, || (host.run(&second).code == 0).then_some(()));
+    assert!(host.path("ran").exists());
+}
+
+#[test]
+fn a_daemon_that_a_job_leaves_behind_does_not_keep_its_lock() {
+    let (host, _pings) = host();
+    let script = "setsid sh -c 'echo $$ > $DIR/daemon; exec sleep 60' >/dev/null 2>&1 & \
+                  until [ -s $DIR/daemon ]; do sleep 0.05; done";
+    host.run(&["ping", "hc", "--lock", "--", "sh", "-c", script]).is(0, "", "");
+    host.run(&["ping", "hc", "--lock", "--", "true"]).is(0, "", "");
+    let mut kill = real::command("kill");
+    kill.arg(host.read("daemon").trim());
+    real::run(kill, b"", BOUND).ok();
+}
+
+#[test]
+fn where_no_lock_can_be_had_the_job_runs_and_that_is_said() {
+    let (host, pings) = host();
+    host.run(&["-q", "check"]).silent();
+    host.write("state/jobs", "in the way");
+    let ran = host.run(&["ping", "hc", "--lock", "--", "echo", "out"]).ends(0);
+    assert_eq!(ran.stdout, "out\n");
+    assert!(ran.stderr.starts_with("miraclemax: warning: run without its lock: "), "{ran:?}");
+    let end = pings.wait_for(2, BOUND).pop().unwrap();
+    assert!(end.body.contains("warning: run without its lock: "), "{}", end.body);
 }

@@ -15,6 +15,7 @@ use rustix::process::{
 
 use crate::sys::clock::Deadline;
 use crate::sys::exec::Tail;
+use crate::sys::job::held::Held;
 use crate::sys::job::outlet::Outlet;
 use crate::sys::job::signals::Signals;
 use crate::sys::job::{Job, JobEnded};
@@ -34,6 +35,8 @@ pub(super) struct Running {
     streams: Vec<Stream>,
     tail: Tail,
     wrote: u64,
+    /// None when the output goes on as it comes.
+    held: Option<Held>,
     signals: Signals,
     timed_out: bool,
 }
@@ -81,7 +84,8 @@ impl Running {
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let pid = pid.ok_or((true, "it has no process id".to_owned()))?;
         let tail = Tail::new(job.keep);
-        Ok(Self { child, pid, terminal, streams, tail, wrote: 0, signals, timed_out: false })
+        let held = job.hold.then(Held::default);
+        Ok(Self { child, pid, terminal, streams, tail, wrote: 0, held, signals, timed_out: false })
     }
 
     /// Its process id.
@@ -151,7 +155,8 @@ impl Running {
         if woken {
             self.signals.drain();
         }
-        for stream in self.streams.iter_mut().filter(|stream| wanted(stream)) {
+        let streams = self.streams.iter_mut().enumerate();
+        for (index, stream) in streams.filter(|(_, stream)| wanted(stream)) {
             if !ready.remove(0) {
                 continue;
             }
@@ -161,7 +166,10 @@ impl Running {
                 Ok(count) => {
                     self.wrote += count as u64;
                     self.tail.push(&buffer[..count]);
-                    stream.outlet.pass(&buffer[..count]);
+                    match &mut self.held {
+                        Some(held) => held.push(index, &buffer[..count]),
+                        None => stream.outlet.pass(&buffer[..count]),
+                    }
                 }
                 Err(err) if err.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(_) => stream.reader = None,
@@ -210,6 +218,15 @@ impl Running {
                 .map_or_else(|| JobEnded::Signaled(status.signal().unwrap_or(0)), JobEnded::Exited),
             Err(_) => JobEnded::Exited(255),
         }
+    }
+
+    /// Hands on the output that was kept back; how many bytes of it are gone.
+    pub(super) fn let_out(&mut self) -> u64 {
+        let Some(mut held) = self.held.take() else { return 0 };
+        for (index, piece) in held.take() {
+            self.streams[index].outlet.pass(&piece);
+        }
+        held.left_out
     }
 
     /// The kept end of its output, how many bytes it wrote, and what our own output has yet to take.
