@@ -40,6 +40,18 @@ pub struct Listed {
     pub broken: Vec<(PathBuf, Unreadable)>,
 }
 
+/// Those of `from` hold in `to`, too; what is there of the same name stays.
+pub fn copy(from: &Dir, to: &Dir) -> Result<()> {
+    let kept = list(from).holds;
+    if !kept.is_empty() {
+        dir::make(&to.holds())?;
+    }
+    for Kept { id, hold } in kept {
+        Temp::write(&file(to, &id), &bytes(&hold)?, None)?.unless_there()?;
+    }
+    Ok(())
+}
+
 /// Places one and says by which name.
 pub fn place(dir: &Dir, hold: &Hold) -> Result<String> {
     let folder = dir.holds();
@@ -191,6 +203,18 @@ mod tests {
         assert!(!end(&dir, &ids[0]).unwrap(), "it has gone");
         assert!(!replace(&dir, &ids[0], &hold("c")).unwrap(), "what has ended stays so");
         assert_eq!(names(&dir.holds()), [format!("{}.json", ids[1])]);
+    }
+
+    #[test]
+    fn they_hold_in_another_directory_too() {
+        let ((_from, from), (_to, to)) = (dir(), dir());
+        copy(&from, &to).unwrap();
+        assert!(!to.holds().exists(), "none is to be copied");
+        place(&from, &hold("a")).unwrap();
+        for _ in 0..2 {
+            copy(&from, &to).unwrap();
+            assert_eq!(list(&to).holds, list(&from).holds);
+        }
     }
 
     #[test]

@@ -9,10 +9,10 @@ use std::time::SystemTime;
 use anyhow::{Context, Result};
 use rustix::fs::StatVfsMountFlags;
 
-use crate::store::{Dir, dir, names};
+use crate::store::{Dir, dir, holds, names};
 
 /// The refuge of `home` below `runtime`, where `home` cannot be written because its file system is read-only; none
-/// where it is not. It begins with what was last saved in either of them.
+/// where it is not. It begins with what was last saved in either of them, and with the holds that are placed.
 pub fn refuge(home: &Dir, runtime: &Path) -> Result<Option<Dir>> {
     let mounted = rustix::fs::statvfs(home.path());
     if !mounted.is_ok_and(|mounted| mounted.f_flag.contains(StatVfsMountFlags::RDONLY)) {
@@ -25,6 +25,7 @@ pub fn refuge(home: &Dir, runtime: &Path) -> Result<Option<Dir>> {
     if newer(&from, &to) {
         fs::copy(&from, &to)
             .with_context(|| format!("cannot copy `{}` to `{}`", from.display(), to.display()))?;
+        holds::copy(home, &refuge)?;
     }
     Ok(Some(refuge))
 }

@@ -50,8 +50,7 @@ fn memory_that_ran_out_is_told_from_the_kernels_line_and_never_without_proof() {
     let signal = Some(Exit::Signal(9));
     let failed = |result| facts(UnitState::Failed, result, signal);
     let limit = Scene { memory_limit: Some(64 << 20), ..Scene::default() };
-    let said =
-        "killed by the OOM killer: `web` had 1.2 GiB of memory, its limit (`MemoryMax`) is 64.0 MiB";
+    let said = "killed by the OOM killer: `web` had 1.2 GiB of memory, its limit (`MemoryMax`) is 64.0 MiB";
     for (facts, scene, want) in [
         (failed(Some("oom-kill")), killed(), said),
         (failed(Some("signal")), killed(), said),
