@@ -61,7 +61,7 @@ fn killed(line: &str) -> Option<Killed> {
 mod tests {
     use super::*;
 
-    /// In the form that Linux 6.1 gives them (mm/oom_kill.c) and `journalctl -o short --no-hostname` printed them.
+    /// In the form that Linux 6.1 gives them (`mm/oom_kill.c`) and `journalctl -o short --no-hostname` printed them.
     const LIMIT: &str = "Jan 02 03:04:05 kernel: oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),\
         cpuset=web.service,mems_allowed=0,oom_memcg=/system.slice/web.service,\
         task_memcg=/system.slice/web.service,task=web,pid=4711,uid=33";
