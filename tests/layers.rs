@@ -61,6 +61,7 @@ const SHARED: &[&str] = &[
     "fresh",
     "holding",
     "switches",
+    "claiming",
 ];
 
 /// `heal --drill` is a mode of `heal`: it runs `heal`'s cycle on a service of its own.

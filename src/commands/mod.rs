@@ -3,6 +3,7 @@
 
 mod attempting;
 mod check;
+mod claiming;
 mod cycle;
 mod drill;
 mod foretelling;

@@ -62,27 +62,39 @@ pub(super) fn body(args: &Ping) -> Result<Option<String>> {
     Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
-/// Writes down what came of a ping, and complains when it was not accepted. Whether it was.
+/// Writes down what came of a ping, and complains when it was not accepted. False only then: that a service cannot
+/// be told something is no failure.
 pub(super) fn settled(
     setup: &Setup,
     heartbeat: &Heartbeat,
     signal: Signal,
     pinged: &Pinged,
 ) -> bool {
-    remember(setup, heartbeat, signal, pinged);
-    if !pinged.accepted {
+    // That a start or a log went unsaid would hide what the service did take.
+    if !(pinged.unheard && matches!(signal, Signal::Start | Signal::Log)) {
+        remember(setup, heartbeat, signal, pinged);
+    }
+    if !pinged.accepted && !pinged.unheard {
         let (name, word) = (&heartbeat.name, signal.word());
         setup.screen.note(&format!("error: {name}: {word} was not accepted: {}", pinged.answer));
     }
-    pinged.accepted
+    pinged.accepted || pinged.unheard
+}
+
+/// The answer, with who gave it: `accepted by hc-ping.com`.
+pub(super) fn taken(pinged: &Pinged) -> String {
+    match pinged.answer.strip_prefix("accepted") {
+        Some(rest) if !pinged.by.is_empty() => format!("accepted by {}{rest}", pinged.by),
+        _ => pinged.answer.clone(),
+    }
 }
 
 /// Writes the answer where `status` finds it. That it cannot be written is no reason not to ping.
 fn remember(setup: &Setup, heartbeat: &Heartbeat, signal: Signal, pinged: &Pinged) {
     let Ok(path) = setup.state_path() else { return };
     let Ok(Some(dir)) = Dir::existing(&path) else { return };
-    let text = if pinged.accepted {
-        format!("{} accepted", signal.word())
+    let text = if pinged.accepted || pinged.unheard {
+        format!("{} {}", signal.word(), pinged.answer)
     } else {
         format!("{} not accepted: {}", signal.word(), pinged.answer)
     };

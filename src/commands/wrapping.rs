@@ -111,7 +111,8 @@ fn wrap(
     let text = text(&report, extra);
     let say = |index: usize| {
         let body_limit = started.get(index).and_then(|pinged: &Pinged| pinged.body_limit);
-        heartbeat::Ping { rid, body_limit, ..heartbeat::Ping::new(signal, &text) }
+        let took = Some(report.took);
+        heartbeat::Ping { rid, body_limit, took, ..heartbeat::Ping::new(signal, &text) }
     };
     let ended = heartbeat::ping_all(heartbeats, &say, Deadline::after(LIMIT));
     if report.left_out > 0 {

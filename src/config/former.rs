@@ -54,7 +54,9 @@ fn advice(key: &str) -> Option<String> {
         "healthcheck_interval" => "write `period = \"5m\"` in a `[[heartbeat]]`",
         "healthcheck_grace" => "write `grace = \"10m\"` in a `[[heartbeat]]`",
         "healthcheck_enabled" => "leave the `[[heartbeat]]` out when there is none",
-        "healthcheck_services" => "none is needed: a ping tells of every `[[service]]`",
+        "healthcheck_services" => {
+            "a ping tells of every service, or of those in `services` of its `[[heartbeat]]`"
+        }
         _ => return None,
     };
     Some(advice.to_owned())

@@ -88,7 +88,8 @@ pub(super) fn read(
         .collect();
     let notify = read_channels(channels, problems);
     if complete {
-        for (name, place) in notify.iter().flat_map(|channel| &channel.services) {
+        let of_heartbeats = heartbeats.iter().flat_map(|heartbeat| &heartbeat.services);
+        for (name, place) in notify.iter().flat_map(|c| &c.services).chain(of_heartbeats) {
             needs::exists(name, place, &services, problems);
         }
     }

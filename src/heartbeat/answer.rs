@@ -73,6 +73,22 @@ pub(super) fn portal(response: &Response) -> Answer {
     ))
 }
 
+/// What a good answer means where the service's words are not documented: an acceptance, unless it is a page for
+/// people, which is what a captive portal gives.
+pub(super) fn plain(response: &Response) -> Answer {
+    if matches!(response.status, 200..=299) && !is_page(response) {
+        return Answer::Accepted;
+    }
+    of_status(response)
+}
+
+/// Whether this is HTML, by what it says of itself or begins with.
+fn is_page(response: &Response) -> bool {
+    let said = response.header("content-type").unwrap_or_default().to_ascii_lowercase();
+    let begins = response.body.iter().find(|byte| !byte.is_ascii_whitespace());
+    said.contains("html") || begins == Some(&b'<')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,6 +128,22 @@ mod tests {
                 other => panic!("{status}: {other:?}"),
             };
             assert_eq!(got, (want.to_owned(), again));
+        }
+    }
+
+    #[test]
+    fn a_page_for_people_is_no_acceptance() {
+        let html = &[("content-type", "text/HTML; charset=utf-8")][..];
+        for (status, headers, body, want) in [
+            (200, &[][..], "", true),
+            (202, &[][..], "thanks", true),
+            (200, html, "", false),
+            (200, &[][..], "\n <!doctype html>", false),
+            (302, &[][..], "", false),
+            (511, html, "", false),
+        ] {
+            let answer = plain(&Response { body: body.into(), ..response(status, headers) });
+            assert_eq!(answer == Answer::Accepted, want, "{status} {body}: {answer:?}");
         }
     }
 

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::heartbeat::answer::{self, Answer};
-use crate::heartbeat::{Ping, Signal, address, body};
+use crate::heartbeat::{Ping, Signal, address, body, request};
 use crate::sys::http::{Request, Response};
 
 /// Bytes of body that a server keeps unless it says otherwise (`PING_BODY_LIMIT` of a server of one's own).
@@ -13,13 +13,11 @@ const BODY_LIMIT: usize = 10_000;
 /// The most that is sent whatever a server says; the hosted one keeps 100 kB.
 const BODY_MOST: usize = 1_000_000;
 
+/// Pings of one check that come closer may be ignored: it takes five a minute.
+pub(super) const SPACING: Duration = Duration::from_secs(12);
+
 /// The request for `ping` to the check at `url`.
-pub(super) fn request(
-    url: &str,
-    ping: &Ping<'_>,
-    body_limit: Option<usize>,
-    limit: Duration,
-) -> Result<Request, String> {
+pub(super) fn request(url: &str, ping: &Ping<'_>, limit: Duration) -> Result<Request, String> {
     let suffix = match ping.signal {
         Signal::Success => String::new(),
         Signal::Start => "/start".into(),
@@ -28,20 +26,9 @@ pub(super) fn request(
         Signal::ExitCode(code) => format!("/{code}"),
     };
     let rid = ping.rid.map(|rid| format!("rid={rid}"));
-    let url =
-        address::build(url, &suffix, rid.as_deref()).map_err(|why| format!("the URL {why}"))?;
-    let body = body::fit(ping.body, body_limit.unwrap_or(BODY_LIMIT).min(BODY_MOST));
-    Ok(Request {
-        method: "POST".into(),
-        url,
-        headers: vec![("Content-Type".into(), "text/plain; charset=utf-8".into())],
-        body: body.into_owned().into_bytes(),
-        limit,
-        redirects: 0,
-        most: 1024,
-        unix: None,
-        trust: crate::sys::tls::Trust::default(),
-    })
+    let url = address::build(url, &suffix, rid.as_deref())?;
+    let body = body::fit(ping.body, ping.body_limit.unwrap_or(BODY_LIMIT).min(BODY_MOST));
+    Ok(request::post(url, request::TEXT, body.into_owned(), limit))
 }
 
 /// What the answer means. A good status alone is not an acceptance: the hosted service says 200 and
@@ -54,7 +41,7 @@ pub(super) fn judge(response: &Response) -> Answer {
             Answer::Refused("not found: no such check".into())
         }
         200 | 201 if text.starts_with("OK (rate limited)") => {
-            Answer::later("too many pings: it was ignored")
+            Answer::Later { why: "too many pings: it was ignored".into(), after: Some(SPACING) }
         }
         200 | 201 if text.starts_with("OK (") => {
             Answer::Refused("answered OK with a reservation that is not known here".into())
@@ -119,8 +106,7 @@ mod tests {
             ),
         ] {
             let ping = Ping { rid: Some(rid), ..Ping::new(signal, "hello") };
-            let request =
-                request("https://hc/u?create=1", &ping, None, Duration::from_secs(7)).unwrap();
+            let request = request("https://hc/u?create=1", &ping, Duration::from_secs(7)).unwrap();
             assert_eq!((request.url.as_str(), request.method.as_str()), (want, "POST"));
             assert_eq!((request.body.as_slice(), request.redirects), (&b"hello"[..], 0));
         }
@@ -130,8 +116,8 @@ mod tests {
     fn the_body_obeys_the_limit_that_is_known() {
         let text = "x".repeat(200_000);
         let size = |known| {
-            let ping = Ping::new(Signal::Success, &text);
-            request("https://hc/u", &ping, known, Duration::ZERO).unwrap().body.len()
+            let ping = Ping { body_limit: known, ..Ping::new(Signal::Success, &text) };
+            request("https://hc/u", &ping, Duration::ZERO).unwrap().body.len()
         };
         assert_eq!((size(None), size(Some(100_000)), size(Some(500))), (10_000, 100_000, 500));
         assert_eq!((size(Some(usize::MAX)), size(Some(0))), (200_000, 0));

@@ -1,52 +1,59 @@
 //! Dead man's switches outside the host. One file a service: its request, what its answer means. A ping is
-//! accepted only if the service says so; it is tried again within its deadline. The URL is a secret: it is in
-//! no answer, no error, no log. Never decides what is claimed: the caller brings signal and body.
+//! accepted only if the service says so; it is tried again within its deadline. What a service cannot be told is
+//! said, not dropped. The URL is a secret: it is in no answer, no error, no log. Never decides what is claimed: the
+//! caller brings signal, text and facts.
 
-use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::model::fields::Fields;
+use crate::model::place::Place;
 use crate::model::secret::{Secret, SecretSource};
 use crate::sys::clock::{self, Deadline, Stopwatch};
 use crate::sys::http::{self, Request, Response, Trouble};
-use crate::sys::secret;
+use crate::sys::{host, secret};
 
 mod address;
+mod alertmanager;
+mod all;
 mod answer;
 mod beside;
+mod better_stack;
 mod body;
+mod cronitor;
+mod datadog;
+mod dead_mans_snitch;
+mod dogstatsd;
+mod facts;
+mod headers;
 mod healthchecks;
+mod hearing;
+mod kind;
+mod labels;
+mod numbers;
+mod otlp;
+mod pushgateway;
+mod read;
+mod request;
+mod template;
 mod tries;
+mod uptime_kuma;
+mod uptime_robot;
 
+pub use all::ping_all;
 pub use beside::Beside;
+pub use facts::{Facts, Health};
+pub use kind::Kind;
 
 use answer::Answer;
-
-/// Pinged side by side at most.
-const JOBS: NonZeroUsize = NonZeroUsize::new(8).expect("8 is not 0");
-
-/// Which service, and so which wire format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Healthchecks, hosted or one's own, and what speaks like it.
-    Healthchecks,
-}
-
-impl Kind {
-    /// Every name with its kind.
-    pub const ALL: [(&'static str, Self); 1] = [("healthchecks", Self::Healthchecks)];
-}
 
 /// A `[[heartbeat]]`.
 #[derive(Debug, Clone)]
 pub struct Heartbeat {
     /// Its name, unique.
     pub name: String,
-    /// Which service.
-    pub kind: Kind,
+    /// Which service; none when its URL tells, see [`Kind::of_url`].
+    pub kind: Option<Kind>,
     /// Where to ping: a secret.
     pub url: SecretSource,
     /// How often it expects to be pinged, when told.
@@ -57,6 +64,20 @@ pub struct Heartbeat {
     pub timeout: Duration,
     /// Tries a ping, from 1 to 10; 3 unless given.
     pub tries: u32,
+    /// What its success stands for.
+    pub reports: Reports,
+    /// The services that it is about, and where that is written; all of them when empty.
+    pub services: Vec<(String, Place)>,
+}
+
+/// What a heartbeat's success stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reports {
+    /// That all is well: an outage is told as a failure.
+    #[default]
+    Health,
+    /// That somebody looks: an outage is none of its business, so that a host which dies during one is still missed.
+    Liveness,
 }
 
 /// What a ping says.
@@ -88,7 +109,7 @@ impl Signal {
 }
 
 /// One ping to be sent.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Ping<'a> {
     /// What it says.
     pub signal: Signal,
@@ -98,12 +119,30 @@ pub struct Ping<'a> {
     pub rid: Option<Uuid>,
     /// Bytes of body that the service is known to take ([`Pinged::body_limit`] of an earlier ping).
     pub body_limit: Option<usize>,
+    /// How long the job ran, at its end.
+    pub took: Option<Duration>,
+    /// What is known of the services, for those that keep numbers.
+    pub facts: Option<&'a Facts>,
 }
 
 impl<'a> Ping<'a> {
     /// `signal` with `body`, of no named run.
     pub fn new(signal: Signal, body: &'a str) -> Self {
-        Self { signal, body, rid: None, body_limit: None }
+        Self { signal, body, rid: None, body_limit: None, took: None, facts: None }
+    }
+
+    /// The host that it is about.
+    fn host(&self) -> String {
+        self.facts.map_or_else(host::name, |facts| facts.host.clone())
+    }
+
+    /// Whether it says that something is wrong.
+    fn is_bad(&self) -> bool {
+        match self.signal {
+            Signal::Success | Signal::Start | Signal::Log => false,
+            Signal::ExitCode(code) => code != 0,
+            Signal::Fail => true,
+        }
     }
 }
 
@@ -112,10 +151,12 @@ impl<'a> Ping<'a> {
 pub struct Pinged {
     /// True only if the service said that it took it.
     pub accepted: bool,
-    /// `accepted`, or why it was not; one line that never holds the URL.
+    /// `accepted`, with what was left out of it; or why it was not. One line that never holds the URL.
     pub answer: String,
     /// The host that was asked; empty when it is not known.
     pub by: String,
+    /// Nothing was sent, because the service cannot be told this: no failure of the ping.
+    pub unheard: bool,
     /// How often it was tried; 0 when it could not be tried at all.
     pub tries: u32,
     /// Pauses included.
@@ -128,36 +169,11 @@ impl Pinged {
     /// One that was never tried, and why.
     fn untried(why: String) -> Self {
         let (by, took) = (String::new(), Duration::ZERO);
-        Self { accepted: false, answer: why, by, tries: 0, took, body_limit: None }
+        Self { accepted: false, answer: why, by, unheard: false, tries: 0, took, body_limit: None }
     }
 }
 
 impl Heartbeat {
-    /// Reads a `[[heartbeat]]` table.
-    pub fn read(mut fields: Fields<'_>) -> Option<Self> {
-        let name = fields.required("name");
-        let place = fields.place_of("url");
-        let url = fields.secret("url", "url_file", "url_env");
-        let kind = fields.one_of("kind", &Kind::ALL).unwrap_or(Kind::Healthchecks);
-        let (period, grace) = (fields.duration("period"), fields.duration("grace"));
-        let timeout = fields.duration("timeout").unwrap_or(Duration::from_secs(10));
-        let tries = fields.whole("tries", 1..=10).and_then(|n| u32::try_from(n).ok()).unwrap_or(3);
-        match &url {
-            None => {
-                fields.problem("name", "a heartbeat needs `url_file`, `url_env` or `url`", None);
-            }
-            Some(SecretSource::Plain(plain)) => {
-                if let Err(why) = address::check(plain.reveal()) {
-                    let hint = "copy it whole from the service: `https://hc-ping.com/…`";
-                    fields.problems().at_with_hint(&place, format!("`url` {why}"), hint);
-                }
-            }
-            Some(SecretSource::File(_) | SecretSource::Env(_)) => {}
-        }
-        fields.finish();
-        Some(Self { name, kind, url: url?, period, grace, timeout, tries })
-    }
-
     /// Pings it, trying again until it is accepted, refused for good, out of tries, or out of time.
     pub fn ping(&self, ping: &Ping<'_>, deadline: Deadline) -> Pinged {
         self.ping_with(ping, deadline, &mut http::send, &mut |time| {
@@ -179,81 +195,55 @@ impl Heartbeat {
             Ok(url) => url,
             Err(err) => return Pinged::untried(format!("{err:#}")),
         };
+        let found = Kind::of_url(url.reveal());
+        let kind = self.kind.as_ref().unwrap_or(&found);
+        let heard = match hearing::of(kind, ping) {
+            Ok(heard) => heard,
+            Err(why) => return Pinged { unheard: true, ..Pinged::untried(why) },
+        };
         let mut body_limit = ping.body_limit;
         let bounds = tries::Bounds { tries: self.tries, timeout: self.timeout, deadline };
-        let mut once = |limit: Duration| self.once(&url, ping, limit, &mut body_limit, send);
+        let mut once =
+            |limit: Duration| self.once(kind, &url, &heard.ping, limit, &mut body_limit, send);
         let outcome = tries::run(&bounds, &mut once, pause, &mut tries::spread);
         let (accepted, answer) = match outcome.refused {
-            None => (true, "accepted".to_owned()),
+            None => (true, heard.accepted),
             Some(why) => (false, address::scrub(url.reveal(), &why)),
         };
         let by = address::host(url.reveal()).to_owned();
-        Pinged { accepted, answer, by, tries: outcome.tries, took: watch.read(), body_limit }
+        let (tries, took) = (outcome.tries, watch.read());
+        Pinged { accepted, answer, by, unheard: false, tries, took, body_limit }
     }
 
     /// One try.
     fn once(
         &self,
+        kind: &Kind,
         url: &Secret,
         ping: &Ping<'_>,
         limit: Duration,
         body_limit: &mut Option<usize>,
         send: &mut dyn FnMut(&Request) -> Result<Response, Trouble>,
     ) -> Answer {
-        let request = match self.kind {
-            Kind::Healthchecks => healthchecks::request(url.reveal(), ping, *body_limit, limit),
-        };
-        let response = match request {
+        let ping = Ping { body_limit: *body_limit, ..*ping };
+        if let Some(answer) = kind.tell(url.reveal(), &ping, limit) {
+            return answer;
+        }
+        let response = match kind.request(self, url.reveal(), &ping, limit) {
             Err(why) => return Answer::Refused(why),
             Ok(request) => match send(&request) {
                 Err(trouble) => return answer::of_trouble(&trouble),
                 Ok(response) => response,
             },
         };
-        match self.kind {
-            Kind::Healthchecks => {
-                *body_limit = healthchecks::body_limit(&response).or(*body_limit);
-                healthchecks::judge(&response)
-            }
-        }
+        *body_limit = kind.body_limit(&response).or(*body_limit);
+        kind.judge(&response)
     }
-}
-
-/// Pings them all with what `say` has for each (by its place in `heartbeats`), side by side under a bound;
-/// the answers are in the same order.
-pub fn ping_all<'a>(
-    heartbeats: &[&Heartbeat],
-    say: &(dyn Fn(usize) -> Ping<'a> + Sync),
-    deadline: Deadline,
-) -> Vec<Pinged> {
-    if let [only] = heartbeats {
-        return vec![only.ping(&say(0), deadline)];
-    }
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(heartbeat) = heartbeats.get(index) else { return done };
-            done.push((index, heartbeat.ping(&say(index), deadline)));
-        }
-    };
-    let mut answers = vec![None; heartbeats.len()];
-    std::thread::scope(|scope| {
-        // Where a thread cannot be had (a host out of processes) this one does its part of the work.
-        let threads: Vec<_> = (1..heartbeats.len().min(JOBS.get()))
-            .filter_map(|_| std::thread::Builder::new().spawn_scoped(scope, work).ok())
-            .collect();
-        let mine = work();
-        for (index, pinged) in
-            threads.into_iter().filter_map(|thread| thread.join().ok()).flatten().chain(mine)
-        {
-            answers[index] = Some(pinged);
-        }
-    });
-    let lost = || Pinged::untried("the ping failed inside this program".into());
-    answers.into_iter().map(|answer| answer.unwrap_or_else(lost)).collect()
 }
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wire;
+#[cfg(test)]
+mod wire_numbers;

@@ -6,11 +6,12 @@ use std::net::{TcpListener, TcpStream};
 use std::thread::JoinHandle;
 
 use super::*;
+use crate::model::fields::Fields;
 use crate::model::node::{Entry, Node, Value};
-use crate::model::place::{Place, Problems};
+use crate::model::place::Problems;
 
 const LIMIT: Duration = Duration::from_secs(20);
-const SECRET: &str = "5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278";
+pub(super) const SECRET: &str = "5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278";
 
 /// Plays `answers`, one a connection; its address, and the requests it got.
 fn server(answers: Vec<String>) -> (String, JoinHandle<Vec<String>>) {
@@ -28,7 +29,7 @@ fn server(answers: Vec<String>) -> (String, JoinHandle<Vec<String>>) {
     (url, std::thread::spawn(serve))
 }
 
-fn read_request(stream: &mut TcpStream) -> String {
+pub(super) fn read_request(stream: &mut TcpStream) -> String {
     let (mut request, mut buffer) = (Vec::new(), [0; 4096]);
     loop {
         let text = String::from_utf8_lossy(&request).into_owned();
@@ -49,7 +50,7 @@ fn read_request(stream: &mut TcpStream) -> String {
     }
 }
 
-fn reply(status: &str, headers: &str, body: &str) -> String {
+pub(super) fn reply(status: &str, headers: &str, body: &str) -> String {
     let size = body.len();
     format!(
         "HTTP/1.1 {status}\r\n{headers}Content-Length: {size}\r\nConnection: close\r\n\r\n{body}"
@@ -59,12 +60,14 @@ fn reply(status: &str, headers: &str, body: &str) -> String {
 fn heartbeat(url: &str) -> Heartbeat {
     Heartbeat {
         name: "site".into(),
-        kind: Kind::Healthchecks,
+        kind: None,
         url: SecretSource::Plain(Secret::new(url)),
         period: None,
         grace: None,
         timeout: Duration::from_secs(5),
         tries: 3,
+        reports: Reports::Health,
+        services: Vec::new(),
     }
 }
 
@@ -237,7 +240,7 @@ fn a_start_ping_never_holds_and_is_settled_without_another_try() {
     assert_eq!(pinged.answer, "the service is in trouble (500): not tried again");
 }
 
-fn read(entries: Vec<(&str, &str)>) -> (Option<Heartbeat>, String) {
+pub(super) fn read(entries: Vec<(&str, &str)>) -> (Option<Heartbeat>, String) {
     let place = |line| Place { file: "c.toml".into(), line, col: 1 };
     let entry = |(index, (key, value)): (usize, (&str, &str))| {
         let at = place(u32::try_from(index).unwrap() + 2);
@@ -256,7 +259,10 @@ fn a_heartbeat_is_read_with_its_defaults() {
     let heartbeat = heartbeat.unwrap();
     assert_eq!(problems, "");
     assert_eq!((heartbeat.timeout, heartbeat.tries), (Duration::from_secs(10), 3));
-    assert_eq!((heartbeat.kind, heartbeat.period), (Kind::Healthchecks, None));
+    assert_eq!(
+        (heartbeat.kind, heartbeat.period, heartbeat.reports),
+        (None, None, Reports::Health)
+    );
 }
 
 #[test]

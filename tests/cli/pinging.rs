@@ -114,6 +114,42 @@ fn what_was_not_accepted_is_said_and_never_the_url() {
 }
 
 #[test]
+fn liveness_outlives_an_outage_and_a_heartbeat_of_a_service_speaks_of_it_alone() {
+    let pings = Pings::start();
+    let uuids = ["1", "2", "3"].map(|digit| format!("{digit}{}", &UUID[1..]));
+    let beat = |name: &str, uuid: &str, key: &str| {
+        format!("[[heartbeat]]\nname = \"{name}\"\nurl = \"{}\"\n{key}\n", pings.check(uuid))
+    };
+    let beats = [
+        beat("health", &uuids[0], ""),
+        beat("alive", &uuids[1], "reports = \"liveness\""),
+        beat("db", &uuids[2], "services = [\"db\"]"),
+    ]
+    .concat();
+    let db = "[[service]]\nname = \"db\"\nchecks = [\"file:$DIR/db\"]\n";
+    let host = Host::with(&format!("fresh_for = \"1m\"\n{}", fast(&[WEB, db, &beats])));
+    host.write("up", "").write("db", "");
+    host.run(&["-q", "check"]).silent();
+    host.remove("up");
+    host.run(&["check"]).ends(2);
+    host.run(&["ping"]).is(
+        0,
+        "health: fail accepted by [..]\nalive: success accepted by [..]\ndb: success accepted by [..]\n\
+         ISSUES services_down:1 web:DOWN [..]\n",
+        "",
+    );
+    let taken = pings.pings();
+    let of = |uuid: &str| taken.iter().find(|ping| ping.check == uuid).unwrap();
+    assert!(of(&uuids[1]).body.contains("web is down"), "{}", of(&uuids[1]).body);
+    assert!(of(&uuids[2]).body.starts_with("ALL_OK services:1 "), "{}", of(&uuids[2]).body);
+    host.age(Duration::from_secs(100));
+    let ran = host.run(&["ping"]).ends(0);
+    for name in ["health", "alive", "db"] {
+        assert!(ran.stdout.contains(&format!("{name}: fail accepted by ")), "{ran:?}");
+    }
+}
+
+#[test]
 fn a_refused_connection_is_not_accepted() {
     let (host, pings) = host();
     drop(pings);

@@ -158,6 +158,10 @@ impl<'a> Chain<'a> {
                 let took = human_duration(pinged.took);
                 let text = format!("{} accepted a note in {took}", heartbeat.name);
                 timeline.line("pinged", Paint::Good, &text)?;
+            } else if pinged.unheard {
+                // Any other signal would change something there, which a drill must not.
+                let text = format!("{}: a note was {}", heartbeat.name, pinged.answer);
+                timeline.line("unproven", Paint::Dim, &text)?;
             } else {
                 timeline.complain("NO PING", &format!("{}: {}", heartbeat.name, pinged.answer))?;
                 missed.push(format!("{} did not accept a ping: {}", heartbeat.name, pinged.answer));
