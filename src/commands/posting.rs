@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 
 use crate::commands::memory::Memory;
 use crate::config::Config;
-use crate::model::letter::{self, Letter, Outgoing, Sent};
+use crate::model::letter::{self, Letter, Ongoing, Outgoing, Sent};
 use crate::model::story::{Change, Story};
 use crate::model::time::Now;
 use crate::model::window::Window;
@@ -103,7 +103,8 @@ pub(super) fn deliver(
         memory.event(Kind::Notification, "", "", &notice);
     }
     entries.extend(unrecorded);
-    if entries.is_empty() {
+    let renewing = matches!(turn, Ok(Some(_))) && config.notify.iter().any(Channel::renews);
+    if entries.is_empty() && !renewing {
         return Delivered::default();
     }
     let left = deadline.left().saturating_sub(RESERVE).min(DELIVERY);
@@ -148,12 +149,16 @@ struct Parcel {
 }
 
 /// What waits for a channel as letters: so many of one run, or left over from before, are one letter together.
-fn parcels(waiting: Vec<(usize, Entry)>, is_late: impl Fn(&Entry) -> bool) -> Vec<Parcel> {
+fn parcels(
+    waiting: Vec<(usize, Entry)>,
+    digests: bool,
+    is_late: impl Fn(&Entry) -> bool,
+) -> Vec<Parcel> {
     let (late, fresh): (Vec<_>, Vec<_>) =
         waiting.into_iter().partition(|(_, entry)| is_late(entry));
     let mut parcels = Vec::new();
     for (entries, late) in [(late, true), (fresh, false)] {
-        if entries.len() >= MANY {
+        if digests && entries.len() >= MANY {
             parcels.push(Parcel { entries, late });
         } else {
             parcels.extend(entries.into_iter().map(|one| Parcel { entries: vec![one], late }));
@@ -169,16 +174,15 @@ impl Post<'_> {
         }
         let count = self.entries.lock().map_or(0, |entries| entries.len());
         let waiting = (0..count).filter_map(|index| self.waiting(index, &channel.name));
-        for parcel in parcels(waiting.collect(), |entry| entry.created.wall < self.began.wall) {
+        let late = |entry: &Entry| entry.created.wall < self.began.wall;
+        for parcel in parcels(waiting.collect(), channel.digests(), late) {
             if by.passed() {
                 break;
             }
             let (letter, id) = self.letter(&parcel, &channel.name);
             let stories: Vec<&Story> =
                 parcel.entries.iter().map(|(_, entry)| &entry.story).collect();
-            // A run may be late, and one may be missed.
-            let holds = self.config.fresh_for * 2;
-            let out = Outgoing { letter: &letter, id: &id, stories: &stories, holds };
+            let out = Outgoing { letter: &letter, id: &id, stories: &stories, holds: self.holds() };
             let sent = channel.send(&out, by);
             for (index, entry) in &parcel.entries {
                 self.note(*index, channel, entry, &sent);
@@ -192,7 +196,49 @@ impl Post<'_> {
                 }
             }
             if matches!(sent, Sent::Later(_) | Sent::Busy { .. }) {
-                break;
+                return;
+            }
+        }
+        if channel.renews() && !by.passed() {
+            self.renew(channel, by);
+        }
+    }
+
+    /// How long an outage counts as going on: a run may be late, and one may be missed.
+    fn holds(&self) -> Duration {
+        self.config.fresh_for * 2
+    }
+
+    /// Of what was told before this run and goes on that is said again.
+    fn renew(&self, channel: &Channel, by: Deadline) {
+        let Ok(entries) = self.entries.lock() else { return };
+        let told: Vec<String> = entries.iter().map(|entry| entry.story.incident.clone()).collect();
+        drop(entries);
+        let ongoing = self.config.services.iter().filter_map(|service| {
+            let incident = self.memory.state.services.get(&service.name)?.incident.as_ref()?;
+            let known = incident.told.is_some() && !told.contains(&incident.id);
+            let followed = known && channel.follows(&service.name, service.critical);
+            followed.then(|| Ongoing {
+                host: &self.memory.host,
+                service: &service.name,
+                critical: service.critical,
+                incident: &incident.id,
+                opened: incident.opened.wall,
+                reason: &incident.reason,
+            })
+        });
+        let ongoing: Vec<Ongoing<'_>> = ongoing.collect();
+        if ongoing.is_empty() {
+            return;
+        }
+        match channel.renew(&ongoing, self.holds(), by) {
+            Sent::Accepted(_) => {}
+            Sent::Later(why) | Sent::Busy { why, .. } | Sent::Never(why) => {
+                let text = format!("renewal by {}: not accepted: {why}", channel.name);
+                self.memory.event(Kind::Notification, "", "", &text);
+                if let Ok(mut delivered) = self.delivered.lock() {
+                    delivered.refused.push((channel.name.clone(), why));
+                }
             }
         }
     }

@@ -29,6 +29,23 @@ pub struct Outgoing<'a> {
     pub holds: Duration,
 }
 
+/// An outage that goes on, as much of it as names it.
+#[derive(Debug, Clone, Copy)]
+pub struct Ongoing<'a> {
+    /// Host name.
+    pub host: &'a str,
+    /// The service; empty for the host itself.
+    pub service: &'a str,
+    /// Its `critical`.
+    pub critical: bool,
+    /// The incident's id.
+    pub incident: &'a str,
+    /// When it was confirmed.
+    pub opened: jiff::Timestamp,
+    /// Why it was down.
+    pub reason: &'a str,
+}
+
 /// What became of sending a letter over one channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sent {

@@ -24,9 +24,7 @@ pub(super) fn secret_url(fields: &mut Fields<'_>) -> Option<SecretSource> {
     if let SecretSource::Plain(plain) = &url
         && let Err(why) = http::valid(plain.reveal())
     {
-        let why = why.to_string();
-        let why = why.trim_start_matches("the request cannot be made: ").to_owned();
-        fields.problems().at(&place, format!("`url`: {why}"));
+        fields.problems().at(&place, format!("`url`: {}", wrong(&why)));
         return None;
     }
     Some(url)
@@ -44,6 +42,14 @@ pub(super) fn server(fields: &mut Fields<'_>, usual: &str) -> Option<String> {
         if text.contains(['?', '#', '@']) {
             return Err("there is a `?`, a `#` or a user in it".into());
         }
-        http::valid(text).map(|()| text.to_owned()).map_err(|why| why.to_string())
+        http::valid(text).map(|()| text.to_owned()).map_err(|why| wrong(&why))
     })
+}
+
+/// What is wrong with a URL, which is not asked yet.
+fn wrong(why: &http::Trouble) -> String {
+    match why {
+        http::Trouble::Request(why) => why.clone(),
+        other => other.to_string(),
+    }
 }

@@ -1,21 +1,29 @@
 //! Ways to reach people. One file a channel: its settings, its sending, what its answers mean. Composes
 //! nothing, remembers nothing: what was not accepted is the caller's to try again.
 
+mod alertmanager;
+mod command;
 mod discord;
 mod email;
+mod facts;
 mod fit;
 mod keys;
 mod ntfy;
+mod pagerduty;
+mod phase;
 mod post;
 mod slack;
+mod sms;
 mod telegram;
 #[cfg(test)]
 mod testing;
+mod twilio;
+mod webhook;
 
 use std::time::Duration;
 
 use crate::model::fields::Fields;
-use crate::model::letter::{Outgoing, Sent};
+use crate::model::letter::{Ongoing, Outgoing, Sent};
 use crate::model::place::Place;
 use crate::model::story::{Change, Story};
 use crate::model::text::{nearest, one_line};
@@ -23,10 +31,15 @@ use crate::sys::clock::Deadline;
 
 pub use email::Email;
 
+use alertmanager::Alertmanager;
+use command::Command;
 use discord::Discord;
 use ntfy::Ntfy;
+use pagerduty::PagerDuty;
 use slack::Slack;
 use telegram::Telegram;
+use twilio::Twilio;
+use webhook::Webhook;
 
 /// The bound on one sending unless the config says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -76,18 +89,28 @@ enum Kind {
     Slack(Slack),
     Discord(Discord),
     Ntfy(Ntfy),
+    Webhook(Webhook),
+    PagerDuty(PagerDuty),
+    Alertmanager(Alertmanager),
+    Twilio(Twilio),
+    Command(Command),
 }
 
 /// Reads the settings of one kind.
 type Reader = fn(&mut Fields<'_>) -> Option<Kind>;
 
 /// Every kind by the name that `via` gives it.
-const KINDS: [(&str, Reader); 5] = [
+const KINDS: [(&str, Reader); 10] = [
     ("email", |fields| Email::read(fields).map(Kind::Email)),
     ("telegram", |fields| Telegram::read(fields).map(Kind::Telegram)),
     ("slack", |fields| Slack::read(fields).map(Kind::Slack)),
     ("discord", |fields| Discord::read(fields).map(Kind::Discord)),
     ("ntfy", |fields| Ntfy::read(fields).map(Kind::Ntfy)),
+    ("webhook", |fields| Webhook::read(fields).map(Kind::Webhook)),
+    ("pagerduty", |fields| PagerDuty::read(fields).map(Kind::PagerDuty)),
+    ("alertmanager", |fields| Alertmanager::read(fields).map(Kind::Alertmanager)),
+    ("twilio", |fields| Twilio::read(fields).map(Kind::Twilio)),
+    ("command", |fields| Command::read(fields).map(Kind::Command)),
 ];
 
 impl Kind {
@@ -98,6 +121,11 @@ impl Kind {
             Self::Slack(_) => "slack".into(),
             Self::Discord(_) => "discord".into(),
             Self::Ntfy(ntfy) => format!("ntfy:{}", ntfy.server()),
+            Self::Webhook(_) => "webhook".into(),
+            Self::PagerDuty(_) => "pagerduty".into(),
+            Self::Alertmanager(alertmanager) => format!("alertmanager:{}", alertmanager.server()),
+            Self::Twilio(twilio) => format!("twilio:{}", twilio.to()),
+            Self::Command(command) => format!("command:{}", command.name()),
         }
     }
 
@@ -108,6 +136,11 @@ impl Kind {
             Self::Slack(slack) => slack.send(out, by),
             Self::Discord(discord) => discord.send(out, by),
             Self::Ntfy(ntfy) => ntfy.send(out, by),
+            Self::Webhook(webhook) => webhook.send(out, by),
+            Self::PagerDuty(pagerduty) => pagerduty.send(out, by),
+            Self::Alertmanager(alertmanager) => alertmanager.send(out, by),
+            Self::Twilio(twilio) => twilio.send(out, by),
+            Self::Command(command) => command.send(out, by),
         }
     }
 }
@@ -139,12 +172,51 @@ impl Channel {
         if story.change == Change::Config {
             return self.on.contains(&Change::Failed) || self.on.contains(&Change::Config);
         }
-        let severity = if story.critical { Severity::Critical } else { Severity::Warning };
         let told = self.on.contains(&story.change)
             || story.change == Change::Reboot && self.on.contains(&Change::Failed);
-        told && severity >= self.min_severity
-            && (self.services.is_empty()
-                || self.services.iter().any(|(name, _)| *name == story.service))
+        told && self.hears_of(&story.service, story.critical)
+    }
+
+    /// Whether it is told of an outage of this service while that lasts.
+    pub fn follows(&self, service: &str, critical: bool) -> bool {
+        let told = self.on.contains(&Change::Failed) || self.on.contains(&Change::Down);
+        told && self.hears_of(service, critical)
+    }
+
+    fn hears_of(&self, service: &str, critical: bool) -> bool {
+        let severity = if critical { Severity::Critical } else { Severity::Warning };
+        let named = |(name, _): &(String, Place)| name == service;
+        severity >= self.min_severity
+            && (self.services.is_empty() || self.services.iter().any(named))
+    }
+
+    /// Whether several stories may be one message; where each is a record of its own they are not.
+    pub fn digests(&self) -> bool {
+        match &self.kind {
+            Kind::PagerDuty(_) => false,
+            Kind::Webhook(webhook) => webhook.digests,
+            Kind::Command(command) => command.digests,
+            Kind::Email(_)
+            | Kind::Telegram(_)
+            | Kind::Slack(_)
+            | Kind::Discord(_)
+            | Kind::Ntfy(_)
+            | Kind::Alertmanager(_)
+            | Kind::Twilio(_) => true,
+        }
+    }
+
+    /// Whether what it was told of would end by itself without [`Self::renew`].
+    pub fn renews(&self) -> bool {
+        matches!(self.kind, Kind::Alertmanager(_))
+    }
+
+    /// Says again of outages that it was told of that they go on, for as long as `holds`.
+    pub fn renew(&self, ongoing: &[Ongoing<'_>], holds: Duration, by: Deadline) -> Sent {
+        match &self.kind {
+            Kind::Alertmanager(to) => to.renew(ongoing, holds, by.within(self.timeout)),
+            _ => Sent::Accepted("nothing is to be renewed".into()),
+        }
     }
 
     /// Sends one letter, by the deadline or its own timeout, whichever is first. Accepted only when the other

@@ -2,6 +2,7 @@
 //! its own. What a single module computes is tested there, not here.
 
 mod bad_input;
+mod channels;
 mod checking;
 mod discovering;
 mod drilling;
