@@ -300,7 +300,7 @@ _miraclemax() {
             return 0
             ;;
         miraclemax__subcmd__ping)
-            opts="-c -q -v -o -h --config --state-dir --deadline --quiet --verbose --color --output --start --fail --log --exit-code --body --rid --timeout --lock --quiet-on-success --no-start --format --help"
+            opts="-c -q -v -o -h --config --state-dir --deadline --quiet --verbose --color --output --start --fail --log --exit-code --body --rid --timeout --lock --quiet-on-success --no-start --register --force --verify --pause --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -101,6 +101,10 @@ complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -l log -d 'O
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -l lock -d 'Start nothing while the command\'s run before this one has not ended: say so in a `--log` ping, and end with 75. By the heartbeat\'s name'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -l quiet-on-success -d 'Print the command\'s output only if it fails: no mail from cron for a job that went well'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -l no-start -d 'Send no start ping, only the end'
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -l register -d 'Make the check there, or change it to what the configuration says: name, period and grace or schedule, integrations, tags. Writes its URL to `url_file` if there is none yet. Needs `api_key_file`'
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -l force -d 'Make it anew even if the URL is that of a check which is gone or another\'s, and replace that URL'
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -l verify -d 'Read the check back: how it stands, and whether it expects what the configuration says'
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -l pause -d 'Pause the check there: it alerts nobody until it is pinged again'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand ping" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand stale" -s c -l config -d 'Configuration file [default: /etc/miraclemax/config.toml for root, else $XDG_CONFIG_HOME/miraclemax/config.toml]' -r -F
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand stale" -l state-dir -d 'State directory [default: /var/lib/miraclemax for root, else $XDG_STATE_HOME/miraclemax]' -r -f -a "(__fish_complete_directories)"

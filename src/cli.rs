@@ -67,6 +67,8 @@ Examples:
   miraclemax ping backups --timeout 2h -- /usr/local/bin/backup --all
                                   a start ping, then the job's exit status and
                                   the end of its output
+  miraclemax ping --register backups
+                                  make its check there, and keep its URL
   miraclemax ping backups --lock --quiet-on-success -- /usr/local/bin/backup
                                   the same from cron: never twice at once, and
                                   no mail when all is well";
@@ -195,6 +197,9 @@ pub enum Command {
     /// if the configuration is broken or names no such heartbeat: that is said, and must not stop a backup.
     ///
     /// The exit status is 0 only if every ping was accepted.
+    ///
+    /// --register, --verify and --pause speak with the Management API (v3) of Healthchecks, the hosted one or a
+    /// server of your own. That of the hosted service was followed as documented, and not tried against it.
     Ping(Later<Ping>),
     /// Say whether the own state, a file or a URL is still being renewed
     ///
@@ -340,6 +345,19 @@ pub struct Ping {
     /// Send no start ping, only the end
     #[arg(long, requires = "job")]
     pub no_start: bool,
+    /// Make the check there, or change it to what the configuration says: name, period and grace or schedule,
+    /// integrations, tags. Writes its URL to `url_file` if there is none yet. Needs `api_key_file`
+    #[arg(long, conflicts_with_all = ["signal", "body", "rid", "job"])]
+    pub register: bool,
+    /// Make it anew even if the URL is that of a check which is gone or another's, and replace that URL
+    #[arg(long, requires_all = ["register", "name"])]
+    pub force: bool,
+    /// Read the check back: how it stands, and whether it expects what the configuration says
+    #[arg(long, conflicts_with_all = ["signal", "body", "rid", "job", "register"])]
+    pub verify: bool,
+    /// Pause the check there: it alerts nobody until it is pinged again
+    #[arg(long, conflicts_with_all = ["signal", "body", "rid", "job", "register", "verify"])]
+    pub pause: bool,
     /// How to write the result
     #[arg(short = 'o', long, value_name = "FORM", default_value = "text", conflicts_with = "job")]
     pub format: Format,

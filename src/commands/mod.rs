@@ -18,6 +18,7 @@ mod memory;
 mod ping;
 mod posting;
 mod rebooting;
+mod registering;
 mod sacrifice;
 mod scene;
 mod setup;
@@ -55,6 +56,9 @@ pub fn run(cli: Cli, now: Now) -> Result<Outcome> {
         }
         Command::Heal(Later(args)) => heal::run(&setup, &args),
         Command::Ping(Later(args)) if !args.job.is_empty() => Ok(wrapping::run(&setup, &args)),
+        Command::Ping(Later(args)) if args.register || args.verify || args.pause => {
+            registering::run(&setup, &args)
+        }
         Command::Ping(Later(args)) => ping::run(&setup, &args),
         Command::Stale(Later(args)) => stale::run(&setup, &args),
         Command::Status(Later(args)) => status::run(&setup, &args),

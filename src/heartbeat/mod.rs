@@ -27,6 +27,7 @@ mod dogstatsd;
 mod facts;
 mod headers;
 mod healthchecks;
+pub mod healthchecks_api;
 mod hearing;
 mod kind;
 mod labels;
@@ -68,6 +69,8 @@ pub struct Heartbeat {
     pub reports: Reports,
     /// The services that it is about, and where that is written; all of them when empty.
     pub services: Vec<(String, Place)>,
+    /// Its check, where the service has an API to make it by.
+    pub settings: healthchecks_api::Settings,
 }
 
 /// What a heartbeat's success stands for.

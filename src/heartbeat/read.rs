@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::heartbeat::healthchecks_api::Settings;
 use crate::heartbeat::kind::{KINDS, Kind};
 use crate::heartbeat::{Heartbeat, Reports};
 use crate::model::fields::Fields;
@@ -19,6 +20,11 @@ impl Heartbeat {
         let place = fields.place_of("url");
         let url = fields.secret("url", "url_file", "url_env");
         let kind = fields.one_of("kind", &KINDS).map(|read| read(&mut fields));
+        // Others have keys of these names for what is their own.
+        let settings = match &kind {
+            None | Some(Kind::Healthchecks) => Settings::read(&mut fields),
+            Some(_) => Settings::default(),
+        };
         let (period, grace) = (fields.duration("period"), fields.duration("grace"));
         let timeout = fields.duration("timeout").unwrap_or(Duration::from_secs(10));
         let tries = fields.whole("tries", 1..=10).and_then(|n| u32::try_from(n).ok()).unwrap_or(3);
@@ -54,6 +60,17 @@ impl Heartbeat {
         }
         fields.finish();
         let services = services.unwrap_or_default();
-        Some(Self { name, kind, url: url?, period, grace, timeout, tries, reports, services })
+        Some(Self {
+            name,
+            kind,
+            url: url?,
+            period,
+            grace,
+            timeout,
+            tries,
+            reports,
+            services,
+            settings,
+        })
     }
 }

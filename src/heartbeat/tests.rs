@@ -68,6 +68,7 @@ fn heartbeat(url: &str) -> Heartbeat {
         tries: 3,
         reports: Reports::Health,
         services: Vec::new(),
+        settings: healthchecks_api::Settings::default(),
     }
 }
 

@@ -17,6 +17,7 @@ mod mailing;
 mod overlap;
 mod pinging;
 mod processes;
+mod registering;
 mod remedies;
 mod retrying;
 mod staleness;

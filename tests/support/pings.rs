@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use super::real;
 
+mod api;
+
 /// How many bytes of a body a server keeps by default; it tells so in `Ping-Body-Limit`.
 const BODY_LIMIT: usize = 10_000;
 
@@ -110,6 +112,7 @@ struct State {
     fault: Option<(Fault, usize)>,
     requests: Vec<Request>,
     stopped: bool,
+    project: Option<api::Project>,
 }
 
 #[derive(Default)]
@@ -181,6 +184,16 @@ impl Pings {
         state.keys.insert(key.to_owned());
         state.checks.insert(format!("{key}/{slug}"));
         format!("{}/ping/{key}/{slug}", self.base())
+    }
+
+    /// From now on there is a project with this read-write and this read-only API key.
+    pub(crate) fn project(&self, key: &str, readonly: &str) {
+        self.shared.lock().project = Some(api::Project::new(key, readonly, self.base()));
+    }
+
+    /// Looks at the project, or changes it as a person would there.
+    pub(crate) fn in_project<T>(&self, act: impl FnOnce(&mut api::Project) -> T) -> T {
+        act(self.shared.lock().project.as_mut().expect("there is a project"))
     }
 
     /// Takes all checks away: from now on every ping is answered with 404.
@@ -298,6 +311,12 @@ impl State {
 
     /// What a Healthchecks server does with a request that is good HTTP.
     fn judge(&mut self, request: &mut Request) -> Answer {
+        if request.path.starts_with("/api/") {
+            let Some(project) = &mut self.project else { return Answer::page(404, "Not Found") };
+            let answer = project.manage(request);
+            self.checks.extend(project.uuids());
+            return answer;
+        }
         let parts: Vec<&str> = request.path.split('/').collect();
         let (check, rest) = match parts.as_slice() {
             ["", "ping", uuid, rest @ ..] if is_uuid(uuid) => ((*uuid).to_owned(), rest),
@@ -338,6 +357,9 @@ impl State {
         let limit = self.body_limit.unwrap_or(BODY_LIMIT);
         let kept = &request.body[..request.body.len().min(limit)];
         let body = String::from_utf8_lossy(kept).into_owned();
+        if let Some(project) = &mut self.project {
+            project.pinged(&check, action);
+        }
         request.ping = Some(Ping { check, action, exit_status, rid, body });
         let mut answer =
             if created { Answer::text(201, "Created") } else { Answer::text(200, "OK") };
