@@ -182,12 +182,24 @@ fn wrapper() {
     std::process::exit(code.into());
 }
 
+/// `env` that gives back signals which this run was started to ignore (`nohup`, a job in the background), where it can.
+fn heeding() -> std::process::Command {
+    let option = "--default-signal=HUP,INT,QUIT,TERM,USR1,USR2";
+    let can = command("env").args([option, "true"]).stderr(Stdio::null()).status();
+    let mut env = command("env");
+    if can.is_ok_and(|status| status.success()) {
+        env.arg(option);
+    }
+    env
+}
+
 /// Starts [`wrapper`] around `script` by `sh -c "BEFORE exec …"`, waits for `ready`, sends it `signal`, and says how it ended
 /// and what it wrote after that.
 fn signalled(before: &str, script: &str, signal: Option<Signal>) -> (Option<i32>, String) {
     let program = std::env::current_exe().unwrap();
-    let mut child = command("sh")
-        .args(["-c", &format!("{before} exec \"$0\" \"$@\"")])
+    let mut starter = heeding();
+    let mut child = starter
+        .args(["sh", "-c", &format!("{before} exec \"$0\" \"$@\"")])
         .arg(program)
         .args(["--exact", "sys::job::tests::wrapper", "--ignored", "--nocapture"])
         .env(SCRIPT, script)
