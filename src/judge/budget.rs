@@ -116,9 +116,9 @@ fn is_of_this_cycle(attempt: &Attempt, state: &ServiceState) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::plan::{Circumstances, plan};
+    use crate::judge::plan::plan;
     use crate::judge::settle::settle;
-    use crate::judge::support::{attempt, cycle, cycles, found, now, rebooted, secs};
+    use crate::judge::support::{attempt, cycle, cycles, found, free, now, rebooted, secs};
     use crate::model::incident::Outcome;
     use crate::model::policy::Budget;
     use crate::model::state::Status;
@@ -127,14 +127,7 @@ mod tests {
     /// Free to act on a failed unit.
     fn decide(state: &ServiceState, policy: &Policy, at: &Now) -> Action {
         let found = found(UnitState::Failed, None);
-        let about = Circumstances {
-            found: Some(&found),
-            blocked_by: None,
-            can_act: Ok(()),
-            held: None,
-            at_work: None,
-            grace: None,
-        };
+        let about = free(&found);
         plan(state, policy, &about, at)
     }
 

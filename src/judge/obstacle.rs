@@ -149,21 +149,14 @@ mod tests {
     use super::*;
     use crate::judge::plan::plan;
     use crate::judge::settle::settle;
-    use crate::judge::support::{attempt, cycles, facts, found, hands_off, now, secs};
+    use crate::judge::support::{attempt, cycles, facts, found, free, hands_off, now, secs};
     use crate::model::incident::Outcome;
     use crate::model::unit::ManagerKind;
 
     /// What is planned `after` seconds of incident.
     fn planned(found: &Found, can_act: Result<(), &str>, policy: &Policy, after: u64) -> Action {
         let (state, at) = cycles("ud", policy);
-        let about = Circumstances {
-            found: Some(found),
-            blocked_by: None,
-            can_act,
-            held: None,
-            at_work: None,
-            grace: None,
-        };
+        let about = Circumstances { can_act, ..free(found) };
         plan(&state, policy, &about, &now(at + after))
     }
 
@@ -185,14 +178,7 @@ mod tests {
         let starting = found(UnitState::Starting, None);
         let (state, at) = cycles("ud", &Policy::default());
         let words = "a package manager is at work (apt-get, pid 7)";
-        let mut about = Circumstances {
-            found: Some(&failed),
-            blocked_by: None,
-            can_act: Ok(()),
-            held: None,
-            at_work: Some((words, secs(40))),
-            grace: None,
-        };
+        let mut about = Circumstances { at_work: Some((words, secs(40))), ..free(&failed) };
         let planned = |about: &Circumstances<'_>, state: &ServiceState, after| {
             plan(state, &Policy::default(), about, &now(at + after))
         };
@@ -337,14 +323,7 @@ mod tests {
         let (mut state, at) = cycles("ud", &policy);
         attempt(&mut state, &now(at), Some(Outcome::StillDown("refused".into())));
         let found = found(UnitState::Running, Some(secs(20)));
-        let about = Circumstances {
-            found: Some(&found),
-            blocked_by: None,
-            can_act: Ok(()),
-            held: None,
-            at_work: None,
-            grace: None,
-        };
+        let about = free(&found);
         let got = plan(&state, &policy, &about, &now(at + 20));
         assert_eq!(got, Action::Heal { half_open: false, left: 4 });
     }
@@ -355,14 +334,7 @@ mod tests {
         let (mut state, at) = cycles("ud", &policy);
         settle(&mut state, "web", &Action::GiveUp("tried".into()), &now(at));
         let found = Found::Facts(facts(UnitState::Starting, Some(secs(1))));
-        let about = Circumstances {
-            found: Some(&found),
-            blocked_by: None,
-            can_act: Ok(()),
-            held: None,
-            at_work: None,
-            grace: None,
-        };
+        let about = free(&found);
         let got = plan(&state, &policy, &about, &now(at + 99_999));
         assert_eq!(got, wait(89, "`web.service` is starting"));
     }

@@ -60,7 +60,7 @@ mod tests {
     use super::*;
     use crate::judge::plan::{Action, Circumstances, plan};
     use crate::judge::settle::{give_up, settle};
-    use crate::judge::support::{cycles, found, now};
+    use crate::judge::support::{cycles, found, free, now};
     use crate::model::policy::Policy;
     use crate::model::unit::UnitState;
 
@@ -135,14 +135,7 @@ mod tests {
     fn what_is_blocked_is_not_healed_and_is_healed_once_it_is_not() {
         let (mut app, at) = cycles("ud", &Policy::default());
         let found = found(UnitState::Failed, None);
-        let about = Circumstances {
-            found: Some(&found),
-            blocked_by: Some("db"),
-            can_act: Ok(()),
-            held: None,
-            at_work: None,
-            grace: None,
-        };
+        let about = Circumstances { blocked_by: Some("db"), ..free(&found) };
         let action = plan(&app, &Policy::default(), &about, &now(at + 3600));
         assert_eq!(settle(&mut app, "app", &action, &now(at + 3600)), None, "nor told");
         assert_eq!(app.blocked_by.as_deref(), Some("db"));

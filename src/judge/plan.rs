@@ -124,20 +124,13 @@ pub fn plan(state: &ServiceState, policy: &Policy, about: &Circumstances<'_>, no
 mod tests {
     use super::*;
     use crate::judge::settle::settle;
-    use crate::judge::support::{cycle, cycles, found, now};
+    use crate::judge::support::{cycle, cycles, found, free, now};
     use crate::model::unit::UnitState;
 
     /// Free to act on a failed unit.
     fn decide(state: &ServiceState, policy: &Policy, at: &Now) -> Action {
         let found = found(UnitState::Failed, None);
-        let about = Circumstances {
-            found: Some(&found),
-            blocked_by: None,
-            can_act: Ok(()),
-            held: None,
-            at_work: None,
-            grace: None,
-        };
+        let about = free(&found);
         plan(state, policy, &about, at)
     }
 
@@ -169,14 +162,7 @@ mod tests {
         let policy = Policy { heal: false, ..Policy::default() };
         let (state, at) = cycles("ud", &policy);
         let found = found(UnitState::Failed, None);
-        let about = Circumstances {
-            found: Some(&found),
-            blocked_by: None,
-            can_act: Ok(()),
-            held: None,
-            at_work: None,
-            grace: None,
-        };
+        let about = free(&found);
         let blocked = Circumstances { blocked_by: Some("db"), ..about };
         let held = Circumstances { held: Some("deploy until 12:00"), ..blocked };
         let plan = |about| plan(&state, &policy, about, &now(at));

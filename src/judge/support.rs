@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::judge::attempts::{begin_attempt, end_attempt};
+use crate::judge::plan::Circumstances;
 use crate::judge::transition::transition;
 use crate::model::incident::Outcome;
 use crate::model::policy::Policy;
@@ -76,6 +77,18 @@ pub(crate) fn attempt(state: &mut ServiceState, at: &Now, outcome: impl Into<Opt
             outcome,
             secs(2),
         );
+    }
+}
+
+/// What was `found`, and nothing that keeps hands off.
+pub(crate) fn free(found: &Found) -> Circumstances<'_> {
+    Circumstances {
+        found: Some(found),
+        blocked_by: None,
+        can_act: Ok(()),
+        held: None,
+        at_work: None,
+        grace: None,
     }
 }
 

@@ -97,18 +97,10 @@ mod tests {
 
     fn facts(state: UnitState, hands_off: Option<HandsOff>) -> UnitFacts {
         UnitFacts {
-            manager: ManagerKind::SystemdUser,
-            unit: "web.service".into(),
-            state,
             words: "words".into(),
             hands_off,
-            main_pid: None,
-            instance: None,
-            result: None,
-            exit: None,
-            restarts: None,
             in_state_ms: Some(65_000),
-            start_limited: false,
+            ..UnitFacts::bare(ManagerKind::SystemdUser, "web.service", state)
         }
     }
 

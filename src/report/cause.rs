@@ -248,18 +248,10 @@ mod tests {
 
     fn facts(state: UnitState, result: Option<&str>, exit: Option<Exit>) -> UnitFacts {
         UnitFacts {
-            manager: ManagerKind::Systemd,
-            unit: "web.service".into(),
-            state,
-            words: String::new(),
-            hands_off: None,
-            main_pid: None,
-            instance: None,
             result: result.map(Into::into),
             exit,
-            restarts: None,
-            in_state_ms: None,
             start_limited: result == Some("start-limit-hit"),
+            ..UnitFacts::bare(ManagerKind::Systemd, "web.service", state)
         }
     }
 

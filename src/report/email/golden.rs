@@ -39,18 +39,11 @@ fn attempt(secs: u64, did: &[&str], took_ms: u64, outcome: Option<Outcome>) -> A
 
 fn unit(state: UnitState, words: &str, result: Option<&str>, exit: Option<Exit>) -> UnitFacts {
     UnitFacts {
-        manager: ManagerKind::Systemd,
-        unit: "story-stages.service".into(),
-        state,
         words: words.into(),
-        hands_off: None,
-        main_pid: None,
-        instance: None,
         result: result.map(Into::into),
         exit,
-        restarts: None,
-        in_state_ms: None,
         start_limited: result == Some("start-limit-hit"),
+        ..UnitFacts::bare(ManagerKind::Systemd, "story-stages.service", state)
     }
 }
 

@@ -7,18 +7,9 @@ const KILLED: &str = "Jan 02 03:04:05 kernel: Memory cgroup out of memory: Kille
 
 fn facts(state: UnitState, result: Option<&str>, exit: Option<Exit>) -> UnitFacts {
     UnitFacts {
-        manager: ManagerKind::Systemd,
-        unit: "web.service".into(),
-        state,
-        words: String::new(),
-        hands_off: None,
-        main_pid: None,
-        instance: None,
         result: result.map(Into::into),
         exit,
-        restarts: None,
-        in_state_ms: None,
-        start_limited: false,
+        ..UnitFacts::bare(ManagerKind::Systemd, "web.service", state)
     }
 }
 
