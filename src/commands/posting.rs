@@ -1,6 +1,7 @@
 //! The outbox: stories go into it before the state is saved, and leave it after, under a deadline. What a
 //! channel did not accept stays for the next run. Never decides what happened.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use crate::commands::memory::Memory;
 use crate::config::Config;
 use crate::model::letter::{self, Letter, Ongoing, Outgoing, Sent};
 use crate::model::story::{Change, Story};
-use crate::model::time::Now;
+use crate::model::time::{Now, Stamp};
 use crate::model::window::Window;
 use crate::notify::Channel;
 use crate::report::email::{self, Late};
@@ -31,18 +32,21 @@ const MANY: usize = 3;
 pub(super) fn record(memory: &mut Memory, config: &Config, stories: &[Story]) -> Vec<Entry> {
     let mut unrecorded = Vec::new();
     for story in stories {
-        let channels: Vec<&Channel> =
-            config.notify.iter().filter(|channel| channel.wants(story)).collect();
+        let told_to = told_to(memory, story);
+        let wants = |channel: &&Channel| {
+            channel.wants(story, told_to.is_some_and(|told| told.contains_key(&channel.name)))
+        };
+        let channels: Vec<&Channel> = config.notify.iter().filter(wants).collect();
         // Giving up is remembered as told also where nobody is to be told: its end is worth a story.
         if !channels.is_empty() || story.change == Change::Failed {
-            told(memory, story);
+            told(memory, story, &channels);
         }
         if channels.is_empty() {
             continue;
         }
         let names = channels.iter().map(|channel| channel.name.clone());
-        // A reminder is told more than once: its minute tells one from the next.
-        let reminder = story.change == Change::Reminder;
+        // What is told more than once has its minute to tell one from the next.
+        let reminder = matches!(story.change, Change::Reminder | Change::Escalated);
         let number = if reminder {
             u32::try_from(story.lasted.as_secs() / 60).unwrap_or(u32::MAX)
         } else {
@@ -64,13 +68,23 @@ pub(super) fn record(memory: &mut Memory, config: &Config, stories: &[Story]) ->
     unrecorded
 }
 
+/// Who was told of the incident of a story, and when last.
+fn told_to<'m>(memory: &'m Memory, story: &Story) -> Option<&'m BTreeMap<String, Stamp>> {
+    let state = memory.state.services.get(&story.service)?;
+    let open = state.incident.as_ref().filter(|incident| incident.id == story.incident);
+    let last = state.last_incident.as_ref().filter(|last| last.id == story.incident);
+    open.map(|incident| &incident.told_to).or(last.map(|last| &last.told_to))
+}
+
 /// Notes that an incident was told of, so that its recovery is told and its reminders are counted from now.
-fn told(memory: &mut Memory, story: &Story) {
+fn told(memory: &mut Memory, story: &Story, channels: &[&Channel]) {
     let now = memory.now().stamp();
     if let Some(incident) =
         memory.state.services.get_mut(&story.service).and_then(|s| s.incident.as_mut())
         && incident.id == story.incident
     {
+        let to = channels.iter().map(|channel| (channel.name.clone(), now.clone()));
+        incident.told_to.extend(to);
         incident.told = Some(now);
     }
 }
@@ -182,7 +196,13 @@ impl Post<'_> {
             let (letter, id) = self.letter(&parcel, &channel.name);
             let stories: Vec<&Story> =
                 parcel.entries.iter().map(|(_, entry)| &entry.story).collect();
-            let out = Outgoing { letter: &letter, id: &id, stories: &stories, holds: self.holds() };
+            let out = Outgoing {
+                letter: &letter,
+                id: &id,
+                stories: &stories,
+                holds: self.holds(),
+                reply_to: None,
+            };
             let sent = channel.send(&out, by);
             for (index, entry) in &parcel.entries {
                 self.note(*index, channel, entry, &sent);
@@ -217,7 +237,7 @@ impl Post<'_> {
         let ongoing = self.config.services.iter().filter_map(|service| {
             let incident = self.memory.state.services.get(&service.name)?.incident.as_ref()?;
             let known = incident.told.is_some() && !told.contains(&incident.id);
-            let followed = known && channel.follows(&service.name, service.critical);
+            let followed = known && channel.routing.follows(&service.name, service.critical);
             followed.then(|| Ongoing {
                 host: &self.memory.host,
                 service: &service.name,
@@ -298,9 +318,9 @@ impl Post<'_> {
         delivery.last = Some(now);
         delivery.retry_after = None;
         let (word, answer) = match sent {
-            Sent::Accepted(answer) => {
+            Sent::Accepted(taken) => {
                 delivery.accepted = Some(now);
-                ("accepted", answer)
+                ("accepted", &taken.said)
             }
             Sent::Later(why) => ("not accepted, to be tried again", why),
             Sent::Busy { why, after } => {

@@ -1,8 +1,6 @@
 //! What is to be told of an incident, and of the config: stories, made of what was seen and measured. Sends
 //! nothing; `posting` does.
 
-use std::time::Duration;
-
 use crate::commands::cycle::Sight;
 use crate::commands::keeping::evidence_of;
 use crate::commands::memory::Memory;
@@ -46,25 +44,18 @@ pub(super) fn story(
                 .collect()
         });
     Story {
-        change,
         name: name_of(config, &memory.host),
-        host: memory.host.clone(),
         service: service.name.clone(),
         domain: service.domain.clone(),
         port: service.port,
         critical: service.critical,
         incident: incident.id.clone(),
-        at: now.wall,
         opened: incident.opened.wall,
         reason: incident.reason.clone(),
         lasted: now.elapsed(&incident.opened),
         attempts,
         verified: if change == Change::Resolved { sight.looks.clone() } else { Vec::new() },
-        stable_for: Duration::ZERO,
-        new_instance: false,
-        skipped: Vec::new(),
         repeats: known.and_then(|known| Repeats::of(&known.heals, limit, &now)),
-        drill: false,
         evidence: Evidence {
             scene: None,
             ..evidence_of(memory.dir, &incident.id).unwrap_or_default()
@@ -72,10 +63,8 @@ pub(super) fn story(
         manager: sight.settled.runner.as_ref().map(|runner| runner.kind),
         unit: sight.settled.runner.as_ref().map(|runner| runner.unit.clone()),
         server: config.supervisord.as_ref().filter(|s| !s.usual).map(|s| s.address.clone()),
-        next: String::new(),
-        left_alone: None,
         held: incident.held.as_ref().map(|held| held.why.clone()),
-        problems: Vec::new(),
+        ..Story::new(change, &memory.host, now.wall)
     }
 }
 
@@ -123,33 +112,12 @@ pub(super) fn config_story(memory: &mut Memory, configured: &Configured) -> Opti
     let now = memory.now();
     memory.state.config_told = Some(text);
     Some(Story {
-        change: Change::Config,
         name: name_of(&configured.config, &memory.host),
-        host: memory.host.clone(),
-        service: String::new(),
-        domain: None,
-        port: None,
         critical: true,
         incident: format!("config-{}", now.wall.strftime("%Y%m%dT%H%M%SZ")),
-        at: now.wall,
-        opened: now.wall,
         reason: "the configuration is wrong; the last one that loaded is in use".into(),
-        lasted: Duration::ZERO,
-        attempts: Vec::new(),
-        verified: Vec::new(),
-        stable_for: Duration::ZERO,
-        new_instance: false,
-        skipped: Vec::new(),
-        repeats: None,
-        drill: false,
-        evidence: Evidence::default(),
-        manager: None,
-        unit: None,
-        server: None,
-        next: String::new(),
-        left_alone: None,
-        held: None,
         problems: told(problems),
+        ..Story::new(Change::Config, &memory.host, now.wall)
     })
 }
 

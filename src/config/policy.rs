@@ -2,15 +2,12 @@
 
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
-
 use crate::model::fields::Fields;
 use crate::model::node::{Node, Value};
 use crate::model::place::{Place, Problems};
 use crate::model::policy::{Budget, Flapping, Policy, WhenStopped};
 use crate::model::text::human_duration;
-use crate::model::units::parse_duration;
-use crate::model::window::Window;
+use crate::model::units::{parse_duration, parse_every};
 
 /// Every policy key.
 pub(super) const KEYS: [&str; 20] = [
@@ -65,12 +62,12 @@ pub(super) fn read(fields: &mut Fields<'_>, base: &Policy, deadline: Duration) -
     );
     set(
         &mut policy.remind_every,
-        fields.parsed("remind_every", "a duration such as `4h`, or `never`", reminder),
+        fields.parsed("remind_every", "a duration such as `4h`, or `never`", parse_every),
     );
     let stopped = [("heal", WhenStopped::Heal), ("respect", WhenStopped::Respect)];
     set(&mut policy.when_stopped, fields.one_of("when_stopped", &stopped));
-    set(&mut policy.maintenance, windows(fields, "maintenance"));
-    set(&mut policy.quiet_hours, windows(fields, "quiet_hours"));
+    set(&mut policy.maintenance, fields.windows("maintenance"));
+    set(&mut policy.quiet_hours, fields.windows("quiet_hours"));
     set(&mut policy.heal, fields.read("heal", "`on` or `off`", on_or_off));
     places.cross_check(&mut policy, deadline, fields);
     policy
@@ -84,20 +81,6 @@ fn set<T>(field: &mut T, value: Option<T>) {
 
 fn count(fields: &mut Fields<'_>, key: &'static str, most: u64) -> Option<u32> {
     fields.whole(key, 1..=most).and_then(|number| u32::try_from(number).ok())
-}
-
-/// A list of windows, or one. The host's time zone is found out only when there is one.
-fn windows(fields: &mut Fields<'_>, key: &'static str) -> Option<Vec<Window>> {
-    let texts = fields.placed_texts(key)?;
-    let zone = if texts.is_empty() { TimeZone::UTC } else { TimeZone::system() };
-    let mut windows = Vec::new();
-    for (text, place) in texts {
-        match Window::parse(&text, &zone) {
-            Ok(window) => windows.push(window),
-            Err(why) => fields.problems().at(&place, format!("`{key}`: {why}")),
-        }
-    }
-    Some(windows)
 }
 
 /// `5 per 10m`.
@@ -130,17 +113,6 @@ fn repeats(text: &str) -> Result<Option<Budget>, String> {
         return Err("the window is longer than the 30 days that are remembered".into());
     }
     Ok(Some(limit))
-}
-
-fn reminder(text: &str) -> Result<Option<Duration>, String> {
-    if matches!(text, "never" | "off") {
-        return Ok(None);
-    }
-    let every = parse_duration(text)?;
-    if every < Duration::from_secs(60) {
-        return Err(format!("`{text}` is less than a minute"));
-    }
-    Ok(Some(every))
 }
 
 /// `"off"`, or `{ start = 55, stop = 25 }` in percent.

@@ -89,7 +89,7 @@ pub(super) fn read(
     let notify = read_channels(channels, problems);
     if complete {
         let of_heartbeats = heartbeats.iter().flat_map(|heartbeat| &heartbeat.services);
-        for (name, place) in notify.iter().flat_map(|c| &c.services).chain(of_heartbeats) {
+        for (name, place) in notify.iter().flat_map(|c| &c.routing.services).chain(of_heartbeats) {
             needs::exists(name, place, &services, problems);
         }
     }

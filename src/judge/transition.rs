@@ -1,5 +1,7 @@
 //! From one cycle's verdict to what is believed: counters, status, the incident. Plans nothing, acts on nothing.
 
+use std::collections::BTreeMap;
+
 use crate::judge::attempts::{of_incident, prune};
 use crate::judge::flapping;
 use crate::model::incident::{Incident, Outcome, PastIncident};
@@ -77,6 +79,7 @@ fn found_up(state: &mut ServiceState, policy: &Policy, now: &Now) -> Option<Past
         opened: incident.opened,
         closed: now.stamp(),
         reason: incident.reason,
+        told_to: incident.told_to,
         healed_by,
     };
     state.last_incident = Some(past.clone());
@@ -112,6 +115,7 @@ fn found_down(
             attempts: 0,
             gave_up: None,
             told: None,
+            told_to: BTreeMap::new(),
             held: None,
         });
     } else {

@@ -6,11 +6,14 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use crate::model::node::{Entry, Node, Value, short, shown, text_of};
 use crate::model::place::{Place, Problems};
 use crate::model::secret::{Secret, SecretSource};
 use crate::model::text::nearest;
 use crate::model::units::{parse_duration, parse_percent, parse_size};
+use crate::model::window::Window;
 
 /// The settings of one thing, being read. Ask for every key that exists, then call [`Fields::finish`], which
 /// reports the keys that nobody asked for, each with the nearest one that exists.
@@ -322,6 +325,20 @@ impl<'p> Fields<'p> {
             }
         }
         Some(texts)
+    }
+
+    /// A list of windows, or one. The host's time zone is found out only when there is one.
+    pub fn windows(&mut self, key: &'static str) -> Option<Vec<Window>> {
+        let texts = self.placed_texts(key)?;
+        let zone = if texts.is_empty() { TimeZone::UTC } else { TimeZone::system() };
+        let mut windows = Vec::new();
+        for (text, place) in texts {
+            match Window::parse(&text, &zone) {
+                Ok(window) => windows.push(window),
+                Err(why) => self.problems().at(&place, format!("`{key}`: {why}")),
+            }
+        }
+        Some(windows)
     }
 
     /// A program and its arguments as a list: no shell looks at it.

@@ -1,5 +1,6 @@
 //! From the first confirmed down to the recovery: what happened and what was tried. Values only.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,9 @@ pub struct Incident {
     /// When it was last told again, or first told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told: Option<Stamp>,
+    /// When each channel was last told of it, by the channel's name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub told_to: BTreeMap<String, Stamp>,
     /// What has kept hands off while it went on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<Kept>,
@@ -93,6 +97,9 @@ pub struct PastIncident {
     pub closed: Stamp,
     /// Why it was down.
     pub reason: String,
+    /// See [`Incident::told_to`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub told_to: BTreeMap<String, Stamp>,
     /// The remedy that brought it back; none when it came back by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub healed_by: Option<String>,

@@ -27,6 +27,8 @@ pub struct Outgoing<'a> {
     pub stories: &'a [&'a Story],
     /// How long an outage that it tells of counts as going on, unless it is told again.
     pub holds: Duration,
+    /// The channel's own name for the first message of the same incident, where it gave one ([`Taken::handle`]).
+    pub reply_to: Option<&'a str>,
 }
 
 /// An outage that goes on, as much of it as names it.
@@ -46,11 +48,26 @@ pub struct Ongoing<'a> {
     pub reason: &'a str,
 }
 
+/// What the other side said when it took a letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// Its words.
+    pub said: String,
+    /// Its name for the message, where a later one can be put under it: see [`Outgoing::reply_to`].
+    pub handle: Option<String>,
+}
+
+impl<T: Into<String>> From<T> for Taken {
+    fn from(said: T) -> Self {
+        Self { said: said.into(), handle: None }
+    }
+}
+
 /// What became of sending a letter over one channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sent {
-    /// The other side said that it has it, and its words. No proof that anybody will read it.
-    Accepted(String),
+    /// The other side said that it has it. No proof that anybody will read it.
+    Accepted(Taken),
     /// Not sent, and why; the same letter may go later: no connection, no answer in time, a temporary
     /// refusal, or something that a person can mend here (a wrong password, a certificate).
     Later(String),

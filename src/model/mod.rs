@@ -8,6 +8,7 @@ pub mod incident;
 pub mod letter;
 pub mod measure;
 pub mod node;
+pub mod occasion;
 pub mod place;
 pub mod policy;
 pub mod range;

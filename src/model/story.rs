@@ -26,8 +26,24 @@ pub enum Change {
     Reboot,
     /// Healed again and again: no restart mends the cause (`repeats`).
     Repeated,
+    /// It goes on, and those who are told later than others (`after`) are told now.
+    Escalated,
+    /// It was down for sure, and came back by itself before anybody was told.
+    Returned,
+    /// The host was restarted since the last cycle, and nobody had asked for that here.
+    Restarted,
+    /// Nobody looked for longer than is usual, although the host was there to be looked at, or because it was off.
+    Gap,
+    /// Hands are kept off no more: a hold has ended by itself.
+    Hold,
+    /// A channel does not take what it is sent.
+    Channel,
     /// The configuration on disk is broken; the last good one is in use.
     Config,
+    /// How things stand, every day or week (`summary`).
+    Summary,
+    /// Nothing has happened: it is seen whether a channel works.
+    Test,
 }
 
 impl Change {
@@ -40,7 +56,36 @@ impl Change {
             Self::Reminder => "reminder",
             Self::Reboot => "reboot",
             Self::Repeated => "repeated",
+            Self::Escalated => "escalated",
+            Self::Returned => "returned",
+            Self::Restarted => "restarted",
+            Self::Gap => "gap",
+            Self::Hold => "hold",
+            Self::Channel => "channel",
             Self::Config => "config",
+            Self::Summary => "summary",
+            Self::Test => "test",
+        }
+    }
+
+    /// Whether it is about an outage of one service, and not about the host or this program.
+    pub fn of_service(self) -> bool {
+        match self {
+            Self::Down
+            | Self::Failed
+            | Self::Resolved
+            | Self::Reminder
+            | Self::Reboot
+            | Self::Repeated
+            | Self::Escalated
+            | Self::Returned => true,
+            Self::Restarted
+            | Self::Gap
+            | Self::Hold
+            | Self::Channel
+            | Self::Config
+            | Self::Summary
+            | Self::Test => false,
         }
     }
 }
@@ -86,7 +131,7 @@ pub struct Story {
     pub name: String,
     /// Host name.
     pub host: String,
-    /// The service; empty for [`Change::Config`].
+    /// The service; empty where it is about none ([`Change::of_service`]).
     pub service: String,
     /// Its `domain`.
     pub domain: Option<String>,
@@ -140,6 +185,54 @@ pub struct Story {
     /// How often it was healed of late, when it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeats: Option<Repeats>,
+    /// The channels that it is for, by name; empty is every one that wants it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<String>,
     /// The problems of the config on disk, for [`Change::Config`] and whenever it is broken.
     pub problems: Vec<String>,
+    /// What it has to say besides, line by line: of a summary, a gap, a channel.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<String>,
+}
+
+impl Story {
+    /// One of which nothing is known but what it tells, of which host, and when.
+    pub fn new(change: Change, host: &str, at: jiff::Timestamp) -> Self {
+        Self {
+            change,
+            name: host.to_owned(),
+            host: host.to_owned(),
+            service: String::new(),
+            domain: None,
+            port: None,
+            critical: false,
+            incident: String::new(),
+            at,
+            opened: at,
+            reason: String::new(),
+            lasted: Duration::ZERO,
+            attempts: Vec::new(),
+            verified: Vec::new(),
+            stable_for: Duration::ZERO,
+            new_instance: false,
+            left_alone: None,
+            skipped: Vec::new(),
+            held: None,
+            evidence: Evidence::default(),
+            manager: None,
+            unit: None,
+            server: None,
+            next: String::new(),
+            drill: false,
+            repeats: None,
+            only: Vec::new(),
+            problems: Vec::new(),
+            lines: Vec::new(),
+        }
+    }
+
+    /// What it is about: the service, or the host.
+    pub fn about(&self) -> &str {
+        if self.service.is_empty() { &self.host } else { &self.service }
+    }
 }

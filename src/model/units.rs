@@ -12,6 +12,18 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
+/// How often: a duration of a minute or more, or `never`.
+pub fn parse_every(text: &str) -> Result<Option<Duration>, String> {
+    if matches!(text, "never" | "off") {
+        return Ok(None);
+    }
+    let every = parse_duration(text)?;
+    if every < Duration::from_secs(60) {
+        return Err(format!("`{text}` is less than a minute"));
+    }
+    Ok(Some(every))
+}
+
 /// A size in bytes: digits, a fraction if wanted, and `k`, `M`, `G` or `T` (powers of 1024).
 pub fn parse_size(text: &str) -> Option<u64> {
     let text = text.trim();

@@ -2,6 +2,8 @@
 //! clock, holds nothing back itself. Names of zones are looked up in the host's zone database when it is read.
 
 use std::fmt;
+use std::iter::Peekable;
+use std::str::SplitWhitespace;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,7 +16,7 @@ use crate::model::text::nearest;
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
 /// A whole day, in minutes.
-const DAY: u16 = 24 * 60;
+pub(super) const DAY: u16 = 24 * 60;
 
 /// `Sun 02:00-04:00 Europe/Riga`, `22:00-07:00`, `Mon-Fri 22:00-07:00 UTC`: on these days (all when none are
 /// named), from the first time to before the second, by the wall clock of that zone (the host's when none is
@@ -40,15 +42,7 @@ pub struct Window {
 impl Window {
     /// Reads one; `host` is the zone that counts where none is named. The error says what was expected.
     pub fn parse(text: &str, host: &TimeZone) -> Result<Self, String> {
-        let mut words = text.split_whitespace().peekable();
-        let days = match words.peek() {
-            Some(word) if !word.starts_with(|c: char| c.is_ascii_digit()) => {
-                let days = parse_days(word)?;
-                words.next();
-                days
-            }
-            _ => [true; 7],
-        };
+        let (days, mut words) = days_and_rest(text)?;
         let times = words.next().ok_or("expected times such as `02:00-04:00`")?;
         let (from, until) = times
             .split_once('-')
@@ -62,15 +56,7 @@ impl Window {
         if from == until {
             return Err(format!("`{times}` has no length; a whole day is `00:00-24:00`"));
         }
-        let zone = match words.next() {
-            None => host.clone(),
-            Some(name) => TimeZone::get(name).map_err(|_| {
-                format!(
-                    "`{name}` is not a time zone that this host knows, expected one such as \
-                     `Europe/Riga` or `UTC`"
-                )
-            })?,
-        };
+        let zone = words.next().map_or_else(|| Ok(host.clone()), named_zone)?;
         if let Some(more) = words.next() {
             return Err(format!("expected nothing after the time zone, found `{more}`"));
         }
@@ -128,6 +114,25 @@ impl fmt::Display for Window {
     }
 }
 
+/// The days that stand first in `text`, all when none do, and the words after them.
+pub(super) fn days_and_rest(
+    text: &str,
+) -> Result<([bool; 7], Peekable<SplitWhitespace<'_>>), String> {
+    let mut words = text.split_whitespace().peekable();
+    let named = words.next_if(|word| !word.starts_with(|c: char| c.is_ascii_digit()));
+    let days = named.map_or(Ok([true; 7]), parse_days)?;
+    Ok((days, words))
+}
+
+/// The zone of this name in the host's database.
+pub(super) fn named_zone(name: &str) -> Result<TimeZone, String> {
+    TimeZone::get(name).map_err(|_| {
+        format!(
+            "`{name}` is not a time zone that this host knows, expected one such as `Europe/Riga` or `UTC`"
+        )
+    })
+}
+
 /// `Sun`, `Sat,Sun`, `Mon-Fri`, `Fri-Mon,Wed`.
 fn parse_days(text: &str) -> Result<[bool; 7], String> {
     let mut days = [false; 7];
@@ -160,7 +165,7 @@ fn parse_day(text: &str) -> Result<usize, String> {
 }
 
 /// `HH:MM`, as minutes of the day; `24:00` too.
-fn parse_time(text: &str) -> Result<u16, String> {
+pub(super) fn parse_time(text: &str) -> Result<u16, String> {
     let digits = |part: &str| {
         let fine = (1..=2).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
         fine.then(|| part.parse::<u16>().ok()).flatten()

@@ -23,6 +23,8 @@ const OURS: [&str; 4] = ["alertname", "service", "host", "severity"];
 
 /// The name of the alert for an outage.
 const SERVICE: &str = "ServiceDown";
+/// How long an alert lasts that only shows that it arrives.
+const TEST: Duration = Duration::from_secs(60);
 
 /// A server.
 #[derive(Debug, Clone)]
@@ -88,6 +90,9 @@ impl Alertmanager {
         };
         let name = match story.change {
             Change::Config => "ConfigBroken",
+            Change::Gap => "NobodyLooked",
+            Change::Channel => "ChannelBroken",
+            Change::Test => "Test",
             Change::Repeated => "HealedRepeatedly",
             _ => SERVICE,
         };
@@ -95,6 +100,8 @@ impl Alertmanager {
             // An alert that ends before it began is refused; a clock may have been set meanwhile.
             Phase::Resolved => story.at.max(story.opened),
             Phase::Firing | Phase::Notice => later(now, holds),
+            // Only of a test, which is over soon.
+            Phase::News => later(now, TEST),
         };
         self.alert(name, &ongoing, ends)
     }

@@ -71,7 +71,7 @@ impl Command {
         let shown = one_line(&self.program, 120);
         let why = || format!("`{shown}`: {}", one_line(&output.reason(), SAID));
         match output.ended {
-            Ended::Exited(0) => Sent::Accepted(format!("taken by `{shown}`")),
+            Ended::Exited(0) => Sent::Accepted(format!("taken by `{shown}`").into()),
             Ended::Exited(code) if NEVER.contains(&code) => Sent::Never(why()),
             Ended::Exited(_) | Ended::Signaled(_) | Ended::TimedOut | Ended::NotStarted(_) => {
                 Sent::Later(why())

@@ -6,9 +6,10 @@ use serde_json::json;
 use crate::model::fields::Fields;
 use crate::model::letter::{Outgoing, Sent};
 use crate::model::secret::SecretSource;
-use crate::model::story::{Change, Story};
+use crate::model::story::Story;
 use crate::notify::fit::{self, utf16};
 use crate::notify::keys;
+use crate::notify::phase::Phase;
 use crate::notify::post::{self, Answer, Call, Hidden};
 use crate::sys::clock::Deadline;
 
@@ -74,10 +75,10 @@ fn judge(answer: &Answer) -> Sent {
 
 /// Green when all is well again, else red or, for what is no outage of something critical, amber.
 fn colour(stories: &[&Story]) -> u32 {
-    let resolved = |story: &&Story| story.change == Change::Resolved;
-    if stories.iter().all(resolved) {
+    let good = |story: &&Story| Phase::of(story.change).is_good();
+    if stories.iter().all(good) {
         0x002e_cc71
-    } else if stories.iter().any(|story| !resolved(story) && story.critical) {
+    } else if stories.iter().any(|story| !good(story) && story.critical) {
         0x00e7_4c3c
     } else {
         0x00f3_9c12

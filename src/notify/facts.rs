@@ -165,8 +165,13 @@ mod tests {
             thread: "t@h".into(),
         };
         let (a, b) = (story(Change::Failed, "web", false), story(Change::Resolved, "db", true));
-        let out =
-            Outgoing { letter: &letter, id: "i@h", stories: &[&a, &b], holds: Duration::ZERO };
+        let out = Outgoing {
+            letter: &letter,
+            id: "i@h",
+            stories: &[&a, &b],
+            holds: Duration::ZERO,
+            reply_to: None,
+        };
         let template = Template::parse(
             r#"{"s": "{{ subject }}", "t": "{{text}}", "x": "{{service}}/{{host}} {{state}} {{severity}}"}"#,
         );

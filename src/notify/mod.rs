@@ -12,6 +12,7 @@ mod ntfy;
 mod pagerduty;
 mod phase;
 mod post;
+mod routing;
 mod slack;
 mod sms;
 mod telegram;
@@ -24,18 +25,18 @@ use std::time::Duration;
 
 use crate::model::fields::Fields;
 use crate::model::letter::{Ongoing, Outgoing, Sent};
-use crate::model::place::Place;
 use crate::model::story::{Change, Story};
-use crate::model::text::{nearest, one_line};
 use crate::sys::clock::Deadline;
 
 pub use email::Email;
+pub use routing::{Routing, Severity};
 
 use alertmanager::Alertmanager;
 use command::Command;
 use discord::Discord;
 use ntfy::Ntfy;
 use pagerduty::PagerDuty;
+use phase::Phase;
 use slack::Slack;
 use telegram::Telegram;
 use twilio::Twilio;
@@ -44,41 +45,17 @@ use webhook::Webhook;
 /// The bound on one sending unless the config says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Every change that `on = [...]` can name.
-const CHANGES: [Change; 7] = [
-    Change::Down,
-    Change::Failed,
-    Change::Resolved,
-    Change::Reminder,
-    Change::Repeated,
-    Change::Reboot,
-    Change::Config,
-];
-
 /// A `[[notify]]`.
 #[derive(Debug, Clone)]
 pub struct Channel {
     /// Names it in the outbox and in `status`: its `name`, or what its kind makes of its settings, such as `email:`
     /// and the first recipient. Not checked to be unique here.
     pub name: String,
-    /// Which changes it tells. Unless given: all but a broken config, which is told wherever a failure is.
-    pub on: Vec<Change>,
-    /// What it is told about, by severity.
-    pub min_severity: Severity,
-    /// The services it is told about, with their places; empty is all. Not checked to exist here.
-    pub services: Vec<(String, Place)>,
+    /// Whom it tells what, and when.
+    pub routing: Routing,
     /// Bound on one sending.
     pub timeout: Duration,
     kind: Kind,
-}
-
-/// How much a service's outage matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// Any service.
-    Warning,
-    /// Only those with `critical = true`.
-    Critical,
 }
 
 /// One kind of channel with its settings.
@@ -154,40 +131,25 @@ impl Channel {
         // Of an unknown kind the other keys cannot be judged.
         let reader = fields.one_of("via", &KINDS)?;
         let name = fields.word("name");
-        let on = read_on(&mut fields);
-        let severities = [("critical", Severity::Critical), ("warning", Severity::Warning)];
-        let min_severity = fields.one_of("min_severity", &severities).unwrap_or(Severity::Warning);
-        let services = fields.placed_texts("services").unwrap_or_default();
+        let routing = Routing::read(&mut fields);
         let timeout = fields.duration("timeout").unwrap_or(TIMEOUT);
         let kind = reader(&mut fields);
         fields.finish();
         let kind = kind?;
         let name = name.unwrap_or_else(|| kind.default_name());
-        Some(Self { name, on, min_severity, services, timeout, kind })
+        Some(Self { name, routing, timeout, kind })
     }
 
-    /// Whether this story is for it. A broken config and a reboot are told wherever a failure is, a broken config
-    /// whatever the services.
-    pub fn wants(&self, story: &Story) -> bool {
-        if story.change == Change::Config {
-            return self.on.contains(&Change::Failed) || self.on.contains(&Change::Config);
-        }
-        let told = self.on.contains(&story.change)
-            || story.change == Change::Reboot && self.on.contains(&Change::Failed);
-        told && self.hears_of(&story.service, story.critical)
+    /// Whether this story is for it; `told` says whether it was told of the same outage before.
+    pub fn wants(&self, story: &Story, told: bool) -> bool {
+        let news = Phase::of(story.change) == Phase::News && story.change != Change::Test;
+        // Who keeps a list of what is down has no use for what is none.
+        !(news && self.lists_outages()) && self.routing.wants(&self.name, story, told)
     }
 
-    /// Whether it is told of an outage of this service while that lasts.
-    pub fn follows(&self, service: &str, critical: bool) -> bool {
-        let told = self.on.contains(&Change::Failed) || self.on.contains(&Change::Down);
-        told && self.hears_of(service, critical)
-    }
-
-    fn hears_of(&self, service: &str, critical: bool) -> bool {
-        let severity = if critical { Severity::Critical } else { Severity::Warning };
-        let named = |(name, _): &(String, Place)| name == service;
-        severity >= self.min_severity
-            && (self.services.is_empty() || self.services.iter().any(named))
+    /// Whether it keeps a list of what is down, and is no reader.
+    fn lists_outages(&self) -> bool {
+        matches!(self.kind, Kind::PagerDuty(_) | Kind::Alertmanager(_))
     }
 
     /// Whether several stories may be one message; where each is a record of its own they are not.
@@ -228,40 +190,8 @@ impl Channel {
     /// The same channel for a drill: whatever it is asked to tell else, it takes what a drill has to say.
     #[must_use]
     pub fn for_drill(&self) -> Self {
-        Self {
-            on: vec![Change::Failed, Change::Resolved],
-            min_severity: Severity::Warning,
-            services: Vec::new(),
-            ..self.clone()
-        }
+        Self { routing: Routing::of_a_drill(), ..self.clone() }
     }
-}
-
-fn read_on(fields: &mut Fields<'_>) -> Vec<Change> {
-    let unless_given =
-        vec![Change::Down, Change::Failed, Change::Resolved, Change::Reminder, Change::Repeated];
-    let place = fields.place_of("on");
-    let Some(words) = fields.placed_texts("on") else { return unless_given };
-    let mut on = Vec::new();
-    for (word, place) in &words {
-        if let Some(change) = CHANGES.iter().find(|change| change.word() == word) {
-            on.push(*change);
-            continue;
-        }
-        let names = CHANGES.map(|change| format!("`{}`", change.word())).join(", ");
-        let message = format!("`on` expects some of {names}, found `{}`", one_line(word, 40));
-        match nearest(word, CHANGES.map(Change::word)) {
-            Some(near) => {
-                let hint = format!("did you mean `{near}`?");
-                fields.problems().at_with_hint(place, message, hint);
-            }
-            None => fields.problems().at(place, message),
-        }
-    }
-    if words.is_empty() {
-        fields.problems().at(&place, "`on` is empty: this channel would never be used");
-    }
-    on
 }
 
 #[cfg(test)]

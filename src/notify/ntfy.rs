@@ -9,6 +9,7 @@ use crate::model::secret::SecretSource;
 use crate::model::story::{Change, Story};
 use crate::notify::fit;
 use crate::notify::keys;
+use crate::notify::phase::Phase;
 use crate::notify::post::{Answer, Call, Hidden};
 use crate::sys::clock::Deadline;
 use crate::sys::http;
@@ -81,16 +82,17 @@ fn judge(answer: &Answer) -> Sent {
 /// From 1 to 5, where 3 is the usual one and 5 keeps ringing.
 fn priority(story: &Story) -> u8 {
     match (story.change, story.critical) {
-        (Change::Resolved, _) => 3,
-        (Change::Failed | Change::Reboot, true) => 5,
+        (Change::Summary, _) => 2,
+        (change, _) if Phase::of(change).is_good() => 3,
+        (Change::Failed | Change::Escalated | Change::Reboot, true) => 5,
         _ => 4,
     }
 }
 
 /// The first is the name of an emoji, which is shown before the title.
 fn tags(stories: &[&Story]) -> Value {
-    let resolved = stories.iter().all(|story| story.change == Change::Resolved);
-    let mark = if resolved { "white_check_mark" } else { "rotating_light" };
+    let good = stories.iter().all(|story| Phase::of(story.change).is_good());
+    let mark = if good { "white_check_mark" } else { "rotating_light" };
     match stories {
         [story] => json!([mark, story.change.word(), story.host]),
         _ => json!([mark]),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::model::fields::Fields;
 use crate::model::letter::{Outgoing, Sent, thread};
 use crate::model::secret::SecretSource;
-use crate::model::story::Story;
+use crate::model::story::{Change, Story};
 use crate::notify::fit;
 use crate::notify::keys;
 use crate::notify::phase::{Phase, severity};
@@ -43,12 +43,19 @@ impl PagerDuty {
             Err(sent) => return sent,
         };
         let url = format!("{}/v2/enqueue", self.server);
-        let mut last = Sent::Accepted(String::new());
+        let mut last = Sent::Accepted("".into());
         for story in out.stories {
-            let call = Call::json(&url, &event(story, out, key.reveal()));
-            last = call.send(by, &hidden).map_or_else(|sent| sent, |answer| judge(&answer));
-            if !matches!(last, Sent::Accepted(_)) {
-                break;
+            let mut events = vec![event(story, out, key.reveal())];
+            if story.change == Change::Test {
+                // Nobody has to close what shows that it arrives.
+                events.push(resolve(&events[0]));
+            }
+            for event in &events {
+                let call = Call::json(&url, event);
+                last = call.send(by, &hidden).map_or_else(|sent| sent, |answer| judge(&answer));
+                if !matches!(last, Sent::Accepted(_)) {
+                    return last;
+                }
             }
         }
         last
@@ -60,7 +67,7 @@ fn event(story: &Story, out: &Outgoing<'_>, key: &str) -> Value {
     let phase = Phase::of(story.change);
     let thread = match phase {
         // Of an incident that may be over, so with a key of its own.
-        Phase::Notice => format!("{}.{}", story.change.word(), thread(story)),
+        Phase::Notice | Phase::News => format!("{}.{}", story.change.word(), thread(story)),
         Phase::Firing | Phase::Resolved => thread(story),
     };
     let dedup: String = thread.chars().take(KEY).collect();
@@ -71,8 +78,7 @@ fn event(story: &Story, out: &Outgoing<'_>, key: &str) -> Value {
     }
     event["event_action"] = "trigger".into();
     event["client"] = "miraclemax".into();
-    let about = if story.service.is_empty() { &story.host } else { &story.service };
-    let summary = format!("{} on {}: {}", about, story.host, story.reason);
+    let summary = format!("{} on {}: {}", story.about(), story.host, story.reason);
     event["payload"] = json!({
         "summary": fit::cut(&summary, SUMMARY, |_| 1, &rest),
         "source": story.host,
@@ -87,6 +93,14 @@ fn event(story: &Story, out: &Outgoing<'_>, key: &str) -> Value {
         },
     });
     event
+}
+
+/// Ends what `trigger` began.
+fn resolve(trigger: &Value) -> Value {
+    json!({
+        "routing_key": trigger["routing_key"], "dedup_key": trigger["dedup_key"],
+        "event_action": "resolve",
+    })
 }
 
 fn judge(answer: &Answer) -> Sent {
@@ -104,7 +118,6 @@ fn judge(answer: &Answer) -> Sent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::story::Change;
     use crate::notify::testing::{self, Mail, reply, secret_is_hidden};
     use crate::notify::tests::story;
 
@@ -146,6 +159,22 @@ mod tests {
             "routing_key": "s3cret-key", "event_action": "resolve", "dedup_key": "web-1@web1",
         });
         assert_eq!(asked[0].json(), want);
+    }
+
+    #[test]
+    fn a_test_is_an_event_of_little_weight_that_is_resolved_at_once() {
+        let test = Mail::of("s", "text\n", vec![story(Change::Test, "", false)]);
+        let (sent, asked) = send(&test, vec![ok(), ok()]);
+        assert!(matches!(sent, Sent::Accepted(_)), "{sent:?}");
+        let [began, ended] = [asked[0].json(), asked[1].json()];
+        assert_eq!(
+            (&began["event_action"], &ended["event_action"]),
+            (&json!("trigger"), &json!("resolve"))
+        );
+        assert_eq!(
+            (&began["dedup_key"], &began["payload"]["severity"]),
+            (&ended["dedup_key"], &json!("warning"))
+        );
     }
 
     #[test]

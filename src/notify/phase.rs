@@ -11,15 +11,31 @@ pub(super) enum Phase {
     Resolved,
     /// Nothing of this name is down, but a person should look; nothing tells when they have.
     Notice,
+    /// To be known, and nothing to be done about.
+    News,
 }
 
 impl Phase {
     pub(super) fn of(change: Change) -> Self {
         match change {
             Change::Resolved => Self::Resolved,
-            Change::Down | Change::Failed | Change::Reminder | Change::Reboot => Self::Firing,
-            Change::Repeated | Change::Config => Self::Notice,
+            Change::Down
+            | Change::Failed
+            | Change::Reminder
+            | Change::Escalated
+            | Change::Reboot => Self::Firing,
+            Change::Repeated | Change::Gap | Change::Channel | Change::Config => Self::Notice,
+            Change::Returned
+            | Change::Restarted
+            | Change::Hold
+            | Change::Summary
+            | Change::Test => Self::News,
         }
+    }
+
+    /// Whether nobody has to do anything.
+    pub(super) fn is_good(self) -> bool {
+        matches!(self, Self::Resolved | Self::News)
     }
 
     pub(super) fn word(self) -> &'static str {
@@ -27,6 +43,7 @@ impl Phase {
             Self::Firing => "firing",
             Self::Resolved => "resolved",
             Self::Notice => "notice",
+            Self::News => "news",
         }
     }
 }

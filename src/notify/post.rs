@@ -110,7 +110,7 @@ impl Answer {
 
     /// It is one of acceptance, in these words.
     pub(super) fn accepted(&self, words: &str) -> Sent {
-        Sent::Accepted(one_line(&self.hidden.scrub(words), SAID))
+        Sent::Accepted(one_line(&self.hidden.scrub(words), SAID).into())
     }
 
     /// It is none of acceptance. `said` is what it says of that; `after` when it tells elsewhere than in its header

@@ -2,7 +2,7 @@
 //! GSM 03.38 has 7 bits a character; with any other character in it a message is UCS-2, and less than half as long.
 
 use crate::model::letter::Outgoing;
-use crate::model::story::{Change, Story};
+use crate::model::story::Change;
 use crate::model::text::human_duration;
 use crate::notify::fit;
 
@@ -24,7 +24,7 @@ pub(super) fn text(out: &Outgoing<'_>) -> String {
         [story] if !story.reason.is_empty() => format!("{title}: {}", story.reason),
         [_] | [] => title.to_owned(),
         stories => {
-            let names: Vec<&str> = stories.iter().map(|story| about(story)).collect();
+            let names: Vec<&str> = stories.iter().map(|story| story.about()).collect();
             format!("{title}: {}", names.join(", "))
         }
     };
@@ -35,10 +35,6 @@ pub(super) fn text(out: &Outgoing<'_>) -> String {
     } else {
         fit::cut(&text, TWO_UCS2, fit::utf16, rest)
     }
-}
-
-fn about(story: &Story) -> &str {
-    if story.service.is_empty() { &story.host } else { &story.service }
 }
 
 /// With what stands for the quotes and dashes that the alphabet lacks.
@@ -70,12 +66,13 @@ fn septets(c: char) -> Option<usize> {
 mod tests {
     use super::*;
     use crate::model::letter::Letter;
+    use crate::model::story::Story;
     use crate::notify::tests::story;
     use std::time::Duration;
 
     fn of(subject: &str, stories: &[&Story]) -> String {
         let letter = Letter { subject: subject.into(), body: String::new(), thread: String::new() };
-        text(&Outgoing { letter: &letter, id: "", stories, holds: Duration::ZERO })
+        text(&Outgoing { letter: &letter, id: "", stories, holds: Duration::ZERO, reply_to: None })
     }
 
     #[test]

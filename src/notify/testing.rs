@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 use super::*;
 use crate::model::letter::Letter;
 use crate::model::node::{Entry, Node, Value};
-use crate::model::place::Problems;
+use crate::model::place::{Place, Problems};
 use crate::notify::tests::story;
 use crate::sys::http::testing::request_of;
 
@@ -83,7 +83,8 @@ impl Mail {
     pub(super) fn send(&self, channel: &Channel) -> Sent {
         let stories: Vec<&Story> = self.stories.iter().collect();
         let holds = Duration::from_secs(2400);
-        let out = Outgoing { letter: &self.letter, id: "id@h", stories: &stories, holds };
+        let out =
+            Outgoing { letter: &self.letter, id: "id@h", stories: &stories, holds, reply_to: None };
         channel.send(&out, Deadline::after(LIMIT))
     }
 }
@@ -164,9 +165,9 @@ pub(super) fn class(sent: &Sent) -> String {
 
 /// Whatever became of it, this is not shown.
 pub(super) fn secret_is_hidden(sent: &Sent, secret: &str) {
-    let (Sent::Accepted(text)
-    | Sent::Later(text)
-    | Sent::Never(text)
-    | Sent::Busy { why: text, .. }) = sent;
+    let text = match sent {
+        Sent::Accepted(taken) => &taken.said,
+        Sent::Later(why) | Sent::Never(why) | Sent::Busy { why, .. } => why,
+    };
     assert!(!text.contains(secret), "{text}");
 }

@@ -6,8 +6,7 @@ use std::net::TcpListener;
 use super::*;
 use crate::model::letter::Letter;
 use crate::model::node::{Entry, Node, Value};
-use crate::model::place::Problems;
-use crate::model::story::Evidence;
+use crate::model::place::{Place, Problems};
 
 fn text(value: &str) -> Value {
     Value::Text(value.into())
@@ -56,48 +55,28 @@ fn channel(more: &[(&'static str, Value)]) -> Channel {
 pub(super) fn story(change: Change, service: &str, critical: bool) -> Story {
     let at = jiff::Timestamp::UNIX_EPOCH;
     Story {
-        change,
         name: "MiracleMax".into(),
-        host: "web1".into(),
         service: service.into(),
-        domain: None,
-        port: None,
         critical,
         incident: "web-1".into(),
-        at,
-        opened: at,
-        reason: String::new(),
-        lasted: Duration::ZERO,
-        attempts: vec![],
-        verified: vec![],
-        stable_for: Duration::ZERO,
-        new_instance: false,
-        server: None,
-        left_alone: None,
-        skipped: vec![],
-        held: None,
-        repeats: None,
-        drill: false,
-        evidence: Evidence::default(),
-        manager: None,
-        unit: None,
-        next: String::new(),
-        problems: vec![],
+        ..Story::new(change, "web1", at)
     }
 }
 
 #[test]
 fn the_defaults_are_the_documented_ones() {
-    use Change::{Down, Failed, Reminder, Repeated, Resolved};
+    use Change::{Down, Failed, Gap, Reminder, Repeated, Resolved, Restarted, Returned};
     let channel = channel(&[]);
     assert_eq!(channel.name, "email:me@example.org");
-    assert_eq!(channel.on, [Down, Failed, Resolved, Reminder, Repeated]);
-    assert_eq!((channel.timeout, channel.min_severity), (TIMEOUT, Severity::Warning));
+    let usual = [Down, Failed, Resolved, Reminder, Repeated, Returned, Restarted, Gap];
+    assert_eq!(channel.routing.on, usual);
+    assert_eq!((channel.timeout, channel.routing.min_severity), (TIMEOUT, Severity::Warning));
 }
 
 #[test]
 fn each_channel_is_told_what_it_asked_for_and_a_broken_config_wherever_a_failure_is() {
-    use Change::{Config, Down, Failed, Reboot, Reminder, Repeated, Resolved};
+    use Change::{Config, Down, Failed, Gap, Hold, Reboot, Reminder, Repeated, Resolved};
+    use Change::{Restarted, Returned, Summary, Test};
     let all = channel(&[]);
     let pager = channel(&[("on", list(&["failed"])), ("min_severity", text("critical"))]);
     let shop = channel(&[("services", list(&["shop"])), ("on", list(&["down", "resolved"]))]);
@@ -109,12 +88,19 @@ fn each_channel_is_told_what_it_asked_for_and_a_broken_config_wherever_a_failure
         (Down, "shop", true, [true, false, true]),
         (Reminder, "web", true, [true, false, false]),
         (Config, "", false, [true, true, false]),
+        (Change::Channel, "", true, [true, true, false]),
+        (Gap, "", false, [true, false, false]),
+        (Restarted, "", false, [true, false, false]),
+        (Hold, "", false, [false, false, false]),
+        (Returned, "web", false, [true, false, false]),
+        (Summary, "", false, [false, false, false]),
+        (Test, "", false, [false, false, false]),
         (Reboot, "web", true, [true, true, false]),
         (Reboot, "shop", false, [true, false, false]),
         (Repeated, "web", true, [true, false, false]),
     ] {
         let story = story(change, service, critical);
-        let told = [&all, &pager, &shop].map(|channel| channel.wants(&story));
+        let told = [&all, &pager, &shop].map(|channel| channel.wants(&story, false));
         assert_eq!(told, want, "{change:?} {service} {critical}");
     }
 }
@@ -127,7 +113,7 @@ fn a_drill_is_told_by_every_channel_whatever_it_asked_for() {
         ("services", list(&["shop"])),
     ]);
     let story = story(Change::Resolved, "drill", false);
-    assert!(!pager.wants(&story) && pager.for_drill().wants(&story));
+    assert!(!pager.wants(&story, false) && pager.for_drill().wants(&story, false));
 }
 
 #[test]
@@ -196,7 +182,13 @@ fn a_letter_arrives_with_its_names_and_the_answer_comes_back() {
     };
     let channel = channel(&[("smtp", text(&format!("smtp+plain://127.0.0.1:{port}")))]);
     let id = crate::model::letter::message_id(&story);
-    let out = Outgoing { letter: &letter, id: &id, stories: &[&story], holds: Duration::ZERO };
+    let out = Outgoing {
+        letter: &letter,
+        id: &id,
+        stories: &[&story],
+        holds: Duration::ZERO,
+        reply_to: None,
+    };
     let sent = channel.send(&out, Deadline::after(Duration::from_secs(20)));
     assert_eq!(sent, Sent::Accepted("250 queued".into()));
     let heard = server.join().unwrap();
@@ -213,7 +205,13 @@ fn a_password_that_cannot_be_read_keeps_the_letter_for_later() {
         ("password_file", text("/no/such/file")),
     ]);
     let letter = Letter { subject: "x".into(), body: "x\n".into(), thread: "t@h".into() };
-    let out = Outgoing { letter: &letter, id: "id@h", stories: &[], holds: Duration::ZERO };
+    let out = Outgoing {
+        letter: &letter,
+        id: "id@h",
+        stories: &[],
+        holds: Duration::ZERO,
+        reply_to: None,
+    };
     let sent = channel.send(&out, Deadline::after(Duration::from_secs(5)));
     assert!(matches!(&sent, Sent::Later(why) if why.contains("/no/such/file")), "{sent:?}");
 }

@@ -3,6 +3,7 @@
 
 mod digest;
 mod drill;
+mod host;
 mod section;
 
 use std::time::Duration;
@@ -35,12 +36,18 @@ pub fn compose(story: &Story, late: Option<&Late>, zone: &TimeZone) -> Letter {
     }
     match story.change {
         _ if story.drill => drill::letter(&mut page, story),
-        Change::Resolved => resolved(&mut page, story),
+        Change::Resolved | Change::Returned => resolved(&mut page, story),
         Change::Repeated => repeated(&mut page, story),
-        Change::Failed | Change::Reminder => failed(&mut page, story),
+        Change::Failed | Change::Reminder | Change::Escalated => failed(&mut page, story),
         Change::Down => down(&mut page, story),
         Change::Reboot => reboot(&mut page, story),
         Change::Config => config(&mut page, story),
+        Change::Restarted
+        | Change::Gap
+        | Change::Hold
+        | Change::Channel
+        | Change::Summary
+        | Change::Test => host::letter(&mut page, story),
     }
     Letter { subject: subject(story), body: page.text(), thread: thread(story) }
 }
@@ -50,8 +57,10 @@ fn subject(story: &Story) -> String {
         return drill::subject(story, &one_line(&story.name, 60), &one_line(&story.host, 80));
     }
     let (mark, word) = mark(story.change);
-    let about = if story.service.is_empty() { &story.host } else { &story.service };
-    format!("{mark} {}: {} - {word}", one_line(&story.name, 60), one_line(about, 80))
+    // What it comes to is the news of a summary.
+    let word = if story.change == Change::Summary { &story.reason } else { word };
+    let about = one_line(story.about(), 80);
+    format!("{mark} {}: {about} - {}", one_line(&story.name, 60), one_line(word, 60))
 }
 
 /// How subjects show a change.
@@ -63,7 +72,15 @@ fn mark(change: Change) -> (&'static str, &'static str) {
         Change::Repeated => ("🔁", "REPEATED"),
         Change::Down => ("⚠️", "DOWN"),
         Change::Reboot => ("⚠️", "REBOOT"),
+        Change::Escalated => ("❌", "ESCALATED"),
+        Change::Returned => ("✅", "CAME BACK"),
+        Change::Restarted => ("🔄", "RESTARTED"),
+        Change::Gap => ("⚠️", "NOBODY LOOKED"),
+        Change::Hold => ("ℹ️", "HOLD ENDED"),
+        Change::Channel => ("⚠️", "NOT REACHED"),
         Change::Config => ("⚠️", "CONFIG"),
+        Change::Summary => ("📋", "SUMMARY"),
+        Change::Test => ("🔔", "TEST"),
     }
 }
 
@@ -147,7 +164,8 @@ fn repeated(page: &mut Page, story: &Story) {
 
 fn failed(page: &mut Page, story: &Story) {
     let tried = story.attempts.iter().any(Attempt::counts);
-    let still = if story.change == Change::Reminder { "❌ STILL DOWN" } else { "❌ NOT HEALED" };
+    let goes_on = matches!(story.change, Change::Reminder | Change::Escalated);
+    let still = if goes_on { "❌ STILL DOWN" } else { "❌ NOT HEALED" };
     page.line(&if tried && story.change == Change::Failed {
         "❌ ALL HEALING STRATEGIES FAILED".to_owned()
     } else if tried {

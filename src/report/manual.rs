@@ -23,8 +23,21 @@ pub(super) fn steps(story: &Story) -> Vec<Step> {
     if !story.host.is_empty() {
         step("SSH to server", &["ssh", &story.host]);
     }
-    if story.change == Change::Config {
-        step("See every problem, and again when mended", &["miraclemax", "check", "--dry-run"]);
+    if !story.change.of_service() {
+        let (what, words): (_, &[&str]) = match story.change {
+            Change::Config => {
+                ("See every problem, and again when mended", &["miraclemax", "check", "--dry-run"])
+            }
+            Change::Restarted => {
+                ("See what came before it", &["journalctl", "-b", "-1", "-n", "100"])
+            }
+            Change::Channel => {
+                ("See whether each channel works", &["miraclemax", "check", "--self"])
+            }
+            Change::Gap => ("See whether the schedule works", &["miraclemax", "check", "--self"]),
+            _ => ("See how things stand", &["miraclemax", "status"]),
+        };
+        step(what, words);
         return steps;
     }
     let held = story.evidence.unit.as_ref().and_then(|unit| match unit.hands_off {

@@ -14,7 +14,7 @@ use crate::commands::telling;
 use crate::config::Config;
 use crate::heartbeat::{self, Heartbeat, Signal};
 use crate::model::scrub::scrub;
-use crate::model::story::{Change, Evidence, Story};
+use crate::model::story::{Change, Story};
 use crate::model::text::human_duration;
 use crate::notify::Channel;
 use crate::outcome::{Outcome, Refusal};
@@ -77,33 +77,14 @@ impl<'a> Chain<'a> {
     pub(super) fn alarm(&self, folder: &Path, why: &str, timeline: &Timeline) {
         let now = self.setup.clock();
         let story = Story {
-            change: Change::Failed,
             name: self.name.clone(),
-            host: host::name(),
             service: "drill".into(),
-            domain: None,
-            port: None,
             critical: true,
             incident: format!("drill-{}", now.wall.strftime("%Y%m%dT%H%M%SZ")),
-            at: now.wall,
             opened: self.setup.now.wall,
             reason: scrub(why).into_owned(),
-            lasted: Duration::ZERO,
-            attempts: Vec::new(),
-            verified: Vec::new(),
-            stable_for: Duration::ZERO,
-            new_instance: false,
-            left_alone: None,
-            skipped: Vec::new(),
-            held: None,
             drill: true,
-            repeats: None,
-            evidence: Evidence::default(),
-            manager: None,
-            unit: None,
-            server: None,
-            next: String::new(),
-            problems: Vec::new(),
+            ..Story::new(Change::Failed, &host::name(), now.wall)
         };
         if let Err(err) = self.letters(folder, &story, timeline) {
             self.setup.screen.note(&format!("error: nobody could be told: {err:#}"));

@@ -13,14 +13,22 @@ use crate::report::email::{Late, mark, note_late};
 /// Told in full; of the others only the names are.
 const FULL: usize = 40;
 /// Worst first.
-const ORDER: [Change; 7] = [
+const ORDER: [Change; 15] = [
     Change::Failed,
+    Change::Escalated,
     Change::Down,
     Change::Reminder,
     Change::Reboot,
     Change::Config,
+    Change::Channel,
+    Change::Gap,
     Change::Repeated,
+    Change::Restarted,
     Change::Resolved,
+    Change::Returned,
+    Change::Hold,
+    Change::Summary,
+    Change::Test,
 ];
 
 /// The letter for all of `stories`, of which there is at least one, worst first.
@@ -56,7 +64,7 @@ pub fn digest(stories: &[&Story], late: Option<&Late>, zone: &TimeZone) -> Lette
             page.blank();
             item(&mut page, story);
         }
-        let rest: Vec<&str> = these.iter().skip(FULL).map(|story| about(story)).collect();
+        let rest: Vec<&str> = these.iter().skip(FULL).map(|story| story.about()).collect();
         if !rest.is_empty() {
             page.blank();
             page.line(&format!("and {} more: {}", rest.len(), rest.join(", ")));
@@ -64,7 +72,8 @@ pub fn digest(stories: &[&Story], late: Option<&Late>, zone: &TimeZone) -> Lette
     }
     page.blank();
     page.head("LOOK CLOSER");
-    let steps = [format!("ssh {}", first.host), format!("miraclemax status {}", about(stories[0]))];
+    let steps =
+        [format!("ssh {}", first.host), format!("miraclemax status {}", stories[0].about())];
     page.numbered(&steps);
     page.problems(first);
     Letter { subject: subject(&stories), body: page.text(), thread: digest_thread(&stories) }
@@ -94,16 +103,12 @@ fn rank(change: Change) -> usize {
     ORDER.iter().position(|other| *other == change).unwrap_or(ORDER.len())
 }
 
-fn about(story: &Story) -> &str {
-    if story.service.is_empty() { &story.host } else { &story.service }
-}
-
 fn item(page: &mut Page, story: &Story) {
     let domain = story.domain.as_ref().map(|domain| format!(" ({domain})")).unwrap_or_default();
     let standard = if story.critical { "" } else { ", standard priority" };
-    page.line(&format!("* {}{domain}{standard}: {}", about(story), story.reason));
+    page.line(&format!("* {}{domain}{standard}: {}", story.about(), story.reason));
     let mut lines = Vec::new();
-    if story.change == Change::Resolved {
+    if matches!(story.change, Change::Resolved | Change::Returned) {
         let by = story.attempts.iter().rev().find(|a| a.outcome == Some(Outcome::Healed));
         let how = match (by, section::healing_time(story)) {
             (Some(attempt), Some(time)) => format!("healed by {} in {time}", attempt.remedy),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Delivery, Entry};
-use crate::model::story::{Change, Evidence, Story};
+use crate::model::story::{Change, Story};
 use crate::store::Dir;
 use crate::store::testing::now;
 
@@ -14,34 +14,16 @@ pub(super) fn dir() -> (tempfile::TempDir, Dir) {
 }
 
 pub(super) fn story(incident: &str) -> Story {
+    let at = now(0).wall;
     Story {
-        server: None,
-        left_alone: None,
-        held: None,
-        change: Change::Failed,
         name: "MiracleMax".into(),
-        host: "h".into(),
         service: "../web".into(),
-        domain: None,
         port: Some(8080),
         critical: true,
         incident: incident.into(),
-        at: now(0).wall,
-        opened: now(0).wall,
         reason: "exited".into(),
         lasted: Duration::from_secs(3),
-        attempts: Vec::new(),
-        verified: Vec::new(),
-        stable_for: Duration::ZERO,
-        new_instance: false,
-        skipped: vec![],
-        repeats: None,
-        drill: false,
-        evidence: Evidence::default(),
-        manager: None,
-        unit: None,
-        next: String::new(),
-        problems: Vec::new(),
+        ..Story::new(Change::Failed, "h", at)
     }
 }
 

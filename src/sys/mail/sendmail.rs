@@ -22,7 +22,7 @@ pub(super) fn send(program: &str, message: &Message, deadline: Deadline) -> Sent
     let output = Command::new(argv, deadline.left()).stdin(text).run();
     let why = || format!("`{}`: {}", one_line(program, 120), one_line(&output.reason(), SAID));
     match output.ended {
-        Ended::Exited(0) => Sent::Accepted(format!("taken by `{program}`")),
+        Ended::Exited(0) => Sent::Accepted(format!("taken by `{program}`").into()),
         Ended::Exited(code) if NEVER.contains(&code) => Sent::Never(why()),
         Ended::Exited(_) | Ended::Signaled(_) | Ended::TimedOut | Ended::NotStarted(_) => {
             Sent::Later(why())

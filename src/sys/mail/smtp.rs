@@ -40,7 +40,7 @@ pub(super) fn send(server: &Server, message: Message, deadline: Deadline) -> Sen
     }
     let reached = || phase.lock().map(|phase| phase.clone()).unwrap_or_default();
     match answer.recv_timeout(deadline.left()) {
-        Ok(Ok(said)) => Sent::Accepted(said),
+        Ok(Ok(said)) => Sent::Accepted(said.into()),
         Ok(Err(trouble)) if trouble.never => {
             Sent::Never(format!("{place}: {}: {}", reached(), trouble.why))
         }

@@ -160,10 +160,12 @@ fn each_refusal_is_for_good_only_when_it_is_about_this_mail() {
 #[test]
 fn one_bad_address_does_not_keep_the_mail_from_the_others() {
     let (port, heard) = serve(&[("RCPT TO:<bad", Say("550 5.1.1 no such user\r\n"))]);
-    let Sent::Accepted(said) = post(port, None) else { panic!("not accepted") };
+    let Sent::Accepted(taken) = post(port, None) else { panic!("not accepted") };
     assert!(
-        said.ends_with("queued as 4711; but not for `bad@example.org`: 550 5.1.1 no such user"),
-        "{said}"
+        taken
+            .said
+            .ends_with("queued as 4711; but not for `bad@example.org`: 550 5.1.1 no such user"),
+        "{taken:?}"
     );
     assert!(heard.join().unwrap().contains(&"end".to_owned()));
 }
