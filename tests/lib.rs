@@ -10,6 +10,8 @@ mod support;
 #[path = "real/support_smoke.rs"]
 mod support_smoke;
 
+#[path = "real/alertmanager.rs"]
+mod alertmanager;
 #[path = "real/bare_host.rs"]
 mod bare_host;
 #[path = "real/beside_plugins.rs"]
@@ -38,6 +40,8 @@ mod logs;
 mod names_and_sockets;
 #[path = "real/package_upgrade.rs"]
 mod package_upgrade;
+#[path = "real/pushgateway.rs"]
+mod pushgateway;
 #[path = "real/remedies.rs"]
 mod remedies;
 #[path = "real/servers.rs"]

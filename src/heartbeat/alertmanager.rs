@@ -31,7 +31,7 @@ pub struct Watchdog {
 impl Watchdog {
     /// Keys: `labels`, `header`, `header_file`.
     pub(super) fn read(fields: &mut Fields<'_>) -> Self {
-        Self { labels: labels::read(fields), headers: Headers::read(fields) }
+        Self { labels: labels::read(fields, &[]), headers: Headers::read(fields) }
     }
 
     /// The request that posts what `ping` says to the Alertmanager at `url`.

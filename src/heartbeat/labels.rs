@@ -2,14 +2,19 @@
 
 use crate::model::fields::Fields;
 
-/// Reads `labels`, a list of `name=value`.
-pub(super) fn read(fields: &mut Fields<'_>) -> Vec<(String, String)> {
+/// Reads `labels`, a list of `name=value`; those `taken` are set by others, each with where.
+pub(super) fn read(fields: &mut Fields<'_>, taken: &[(&str, &str)]) -> Vec<(String, String)> {
     let mut labels: Vec<(String, String)> = Vec::new();
     for (text, place) in fields.placed_texts("labels").unwrap_or_default() {
         match text.split_once('=') {
             Some((name, _)) if !is_name(name) => {
                 let hint = "letters, digits and `_`, and no digit first".to_owned();
                 fields.wrong(&place, format!("`{name}` is no name of a label"), Some(hint));
+            }
+            Some((name, _)) if taken.iter().any(|(other, _)| *other == name) => {
+                let by = taken.iter().find(|(other, _)| *other == name).map(|(_, by)| *by);
+                let message = format!("the label `{name}` is set by {}", by.unwrap_or_default());
+                fields.wrong(&place, message, None);
             }
             Some((name, _)) if labels.iter().any(|(other, _)| other == name) => {
                 fields.wrong(&place, format!("the label `{name}` is set twice"), None);

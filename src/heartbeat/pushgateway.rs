@@ -16,6 +16,9 @@ use crate::model::fields::Fields;
 use crate::sys::clock;
 use crate::sys::http::{Request, Response};
 
+/// A label of the group replaces one of its numbers, and the numbers of two services would be the same one.
+const TAKEN: [(&str, &str); 2] = [("job", "the key `job`"), ("service", "each service's number")];
+
 /// Which group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
@@ -30,7 +33,7 @@ impl Group {
     pub(super) fn read(fields: &mut Fields<'_>) -> Self {
         Self {
             job: fields.word("job").unwrap_or_else(|| "miraclemax".into()),
-            labels: labels::read(fields),
+            labels: labels::read(fields, &TAKEN),
             headers: Headers::read(fields),
         }
     }
@@ -61,10 +64,16 @@ impl Group {
 pub(super) fn judge(response: &Response) -> Answer {
     match response.status {
         200 | 202 if response.body.trim_ascii().is_empty() => Answer::Accepted,
-        400 => Answer::Refused("the numbers contradict those of another group (400)".into()),
+        400 if said(response, "inconsistent") => {
+            Answer::Refused("the numbers contradict those of another group (400)".into())
+        }
         404 | 405 => Answer::Refused(format!("no pushgateway is there ({})", response.status)),
         _ => answer::of_status(response),
     }
+}
+
+fn said(response: &Response, word: &str) -> bool {
+    String::from_utf8_lossy(&response.body).contains(word)
 }
 
 /// `/name/value`, in base64 where a slash or nothing at all would not survive.

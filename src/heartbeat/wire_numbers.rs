@@ -260,6 +260,8 @@ fn labels_with_mistakes_are_told() {
         ("9x=1", "`9x` is no name of a label"),
         ("__x=1", "`__x` is no name of a label"),
         ("plain", "`labels` expects `name=value`, found `plain`"),
+        ("job=1", "the label `job` is set by the key `job`"),
+        ("service=1", "the label `service` is set by each service's number"),
     ] {
         let keys =
             [("name", "x"), ("url", "http://h:9"), ("kind", "pushgateway"), ("labels", label)];

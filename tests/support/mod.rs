@@ -6,6 +6,8 @@ pub(crate) mod machine;
 pub(crate) mod nagios;
 pub(crate) mod pings;
 pub(crate) mod place;
+pub(crate) mod prometheus;
 pub(crate) mod real;
+pub(crate) mod sink;
 pub(crate) mod smtp;
 pub(crate) mod supervisor;

@@ -141,6 +141,12 @@ impl Output {
     }
 }
 
+/// The wall clock, in which counterparts say what they did when.
+#[expect(clippy::disallowed_methods, reason = "a test has no clock of its own to take it from")]
+pub(crate) fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
 /// Runs a command to its end, or kills its whole process group at the deadline and panics.
 ///
 /// Output goes through files: something left running in the background may keep a pipe open for ever, not a file.
