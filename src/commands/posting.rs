@@ -229,14 +229,15 @@ impl Post<'_> {
         self.config.fresh_for * 2
     }
 
-    /// Of what was told before this run and goes on that is said again.
+    /// Of what this channel was told before this run, and goes on, that is said again.
     fn renew(&self, channel: &Channel, by: Deadline) {
         let Ok(entries) = self.entries.lock() else { return };
         let told: Vec<String> = entries.iter().map(|entry| entry.story.incident.clone()).collect();
         drop(entries);
         let ongoing = self.config.services.iter().filter_map(|service| {
             let incident = self.memory.state.services.get(&service.name)?.incident.as_ref()?;
-            let known = incident.told.is_some() && !told.contains(&incident.id);
+            let told_here = incident.told_to.contains_key(&channel.name);
+            let known = told_here && !told.contains(&incident.id);
             let followed = known && channel.routing.follows(&service.name, service.critical);
             followed.then(|| Ongoing {
                 host: &self.memory.host,

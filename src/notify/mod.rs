@@ -143,8 +143,10 @@ impl Channel {
     /// Whether this story is for it; `told` says whether it was told of the same outage before.
     pub fn wants(&self, story: &Story, told: bool) -> bool {
         let news = Phase::of(story.change) == Phase::News && story.change != Change::Test;
+        // What would end by itself later is over now, whether or not recoveries are to be told.
+        let ends = story.change == Change::Resolved && told && self.renews();
         // Who keeps a list of what is down has no use for what is none.
-        !(news && self.lists_outages()) && self.routing.wants(&self.name, story, told)
+        ends || !(news && self.lists_outages()) && self.routing.wants(&self.name, story, told)
     }
 
     /// Whether it keeps a list of what is down, and is no reader.

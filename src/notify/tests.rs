@@ -74,6 +74,23 @@ fn the_defaults_are_the_documented_ones() {
 }
 
 #[test]
+fn an_alert_that_would_end_by_itself_is_ended_by_the_recovery_and_no_letter_is_written_of_it() {
+    let on = "on = ['failed']\nurl = 'http://127.0.0.1:9'";
+    let alerts = testing::channel(&format!("via = 'alertmanager'\n{on}"));
+    let letters = testing::channel(&format!("via = 'slack'\n{on}"));
+    for (change, told, want) in [
+        (Change::Resolved, true, true),
+        (Change::Resolved, false, false),
+        (Change::Down, true, false),
+        (Change::Returned, true, false),
+    ] {
+        let story = story(change, "web", true);
+        assert_eq!(alerts.wants(&story, told), want, "{change:?} {told}");
+        assert!(!letters.wants(&story, told), "{change:?} {told}");
+    }
+}
+
+#[test]
 fn each_channel_is_told_what_it_asked_for_and_a_broken_config_wherever_a_failure_is() {
     use Change::{Config, Down, Failed, Gap, Hold, Reboot, Reminder, Repeated, Resolved};
     use Change::{Restarted, Returned, Summary, Test};

@@ -149,6 +149,34 @@ fn outages_are_grouped_inhibited_silenced_renewed_and_over() {
 }
 
 #[test]
+fn what_only_wants_to_hear_of_failures_hears_of_no_other_and_is_not_left_with_one_that_is_over() {
+    let sink = Sink::start();
+    let Some(server) = Alertmanager::start(&rules(&sink), None) else { return };
+    // Somebody else is told of all, which must not make an alert of it here.
+    let other =
+        format!("[[notify]]\nvia = \"webhook\"\nurl = \"http://127.0.0.1:{}/all\"\n", sink.port());
+    let mine = channel(&server, "on = [\"failed\"]\n");
+    let place = place(&["web"], &format!("{other}{mine}"));
+    assert_eq!(place.run(&["heal", "-q"]).code(), 0);
+    goes_down(&place, &["web"]);
+    for _ in 0..2 {
+        assert_eq!(place.run(&["check", "--notify", "-q"]).code(), 2);
+        assert!(server.alerts().is_empty(), "it was not given up: {:#?}", server.alerts());
+    }
+    assert!(sink.heard().iter().any(|heard| heard.asked == "POST /all"), "{:#?}", sink.heard());
+
+    for _ in 0..3 {
+        assert_eq!(place.run(&["heal", "-q"]).code(), 2);
+    }
+    assert_eq!(services(&server.alerts()), ["web"], "it was given up");
+    place.write("web", "");
+    assert_eq!(place.run(&["heal", "-q"]).code(), 0);
+    assert!(server.alerts().is_empty(), "it is over: {:#?}", server.alerts());
+    assert_eq!(place.run(&["heal", "-q"]).code(), 0);
+    assert!(server.alerts().is_empty(), "{:#?}", server.alerts());
+}
+
+#[test]
 fn what_it_does_not_take_waits_until_it_does() {
     let sink = Sink::start();
     let Some(server) = Alertmanager::start(&rules(&sink), Some(LOGIN)) else { return };
