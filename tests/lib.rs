@@ -24,6 +24,8 @@ mod containers_heal;
 mod cron_heals;
 #[path = "real/discovery_scene.rs"]
 mod discovery_scene;
+#[path = "real/dogstatsd_client.rs"]
+mod dogstatsd_client;
 #[path = "real/drill.rs"]
 mod drill;
 #[path = "real/evidence.rs"]
@@ -38,6 +40,8 @@ mod http_requests;
 mod logs;
 #[path = "real/names_and_sockets.rs"]
 mod names_and_sockets;
+#[path = "real/otlp_collector.rs"]
+mod otlp_collector;
 #[path = "real/package_upgrade.rs"]
 mod package_upgrade;
 #[path = "real/pushgateway.rs"]

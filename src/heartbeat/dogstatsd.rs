@@ -64,12 +64,13 @@ impl Dogstatsd {
         let one = |(index, (check, status, tags)): (usize, (String, u8, Vec<String>))| {
             let mut out = format!("_sc|{}|{status}|d:{now}|h:{host}", plain(&check));
             if !tags.is_empty() {
-                let tags: Vec<_> = tags.iter().map(|tag| plain(tag)).collect();
+                let tags: Vec<_> = tags.iter().map(|text| tag(text)).collect();
                 out.push_str(&format!("|#{}", tags.join(",")));
             }
             if index == 0 {
-                // The message ends the datagram; only what looks like the beginning of one is escaped.
-                let message = body::gist(ping, MESSAGE).replace("m:", "m\\:");
+                // To the agent another field would begin at a bar, which could name another host. Nothing else in it
+                // is special: clients write `m\:`, and an agent shows it so.
+                let message = body::gist(ping, MESSAGE).replace('|', "¦");
                 out.push_str(&format!("|m:{message}"));
             }
             out
@@ -113,6 +114,12 @@ fn by_unix(path: &str, datagram: &str, limit: Duration) -> std::io::Result<()> {
     let socket = UnixDatagram::unbound()?;
     socket.set_write_timeout(Some(limit.max(Duration::from_millis(1))))?;
     socket.send_to(datagram.as_bytes(), path).map(drop)
+}
+
+/// As Datadog keeps it.
+fn tag(text: &str) -> String {
+    let kept = |c: char| c.is_alphanumeric() || "_-:/.".contains(c);
+    text.chars().map(|c| if kept(c) { c } else { '_' }).collect()
 }
 
 /// Without what would end a field.

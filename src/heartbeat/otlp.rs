@@ -52,6 +52,7 @@ pub(super) fn judge(response: &Response) -> Answer {
                 all.get("partialSuccess").and_then(|part| part.get("rejectedDataPoints"));
             // A 64-bit integer: as a string by the rules, as a number by some.
             let count = rejected.map_or(Some(0), |count| match count {
+                Value::Null => Some(0),
                 Value::String(text) => text.parse().ok(),
                 other => other.as_i64(),
             });

@@ -161,11 +161,11 @@ fn datagram(text: &str) -> String {
 #[test]
 fn dogstatsd_gets_datagrams_and_nobody_acknowledges_them() {
     let facts = facts();
-    let say = Ping { facts: Some(&facts), ..ping(Signal::Fail, "ISSUES m: web\nmore") };
+    let say = Ping { facts: Some(&facts), ..ping(Signal::Fail, "ISSUES m: web|h:x\nmore") };
     let want = [
-        "_sc|miraclemax.heartbeat|2|h:h1|#a:b|m:ISSUES m\\: web",
+        "_sc|miraclemax.heartbeat|2|h:h1|#a:b|m:ISSUES m: web¦h:x",
         "_sc|miraclemax.heartbeat.service|2|h:h1|#a:b,service:web",
-        "_sc|miraclemax.heartbeat.service|0|h:h1|#a:b,service:a \"b\"",
+        "_sc|miraclemax.heartbeat.service|0|h:h1|#a:b,service:a__b_",
     ];
     let agent = UdpSocket::bind("127.0.0.1:0").unwrap();
     let dir = tempfile::tempdir().unwrap();
@@ -230,6 +230,8 @@ fn a_collector_gets_gauges_and_rejected_points_are_no_success() {
     assert!(is_now(nanos.parse::<f64>().unwrap() / 1e9), "{nanos}");
     for (status, body, want) in [
         ("200 OK", "", "accepted"),
+        ("200 OK", r#"{"partialSuccess":null}"#, "accepted"),
+        ("200 OK", r#"{"partialSuccess":{"rejectedDataPoints":null}}"#, "accepted"),
         (
             "200 OK",
             r#"{"partialSuccess":{"rejectedDataPoints":"0","errorMessage":"x"}}"#,

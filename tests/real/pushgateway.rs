@@ -3,8 +3,9 @@
 
 use serde_json::{Value, json};
 
+use crate::support::curl::ask;
 use crate::support::place::Place;
-use crate::support::prometheus::{LOGIN, Pushgateway, ask};
+use crate::support::prometheus::{LOGIN, Pushgateway};
 use crate::support::real;
 use crate::support::supervisor::Who;
 

@@ -1,6 +1,7 @@
 //! What the tests stand on.
 
 pub(crate) mod certs;
+pub(crate) mod curl;
 pub(crate) mod host;
 pub(crate) mod machine;
 pub(crate) mod nagios;

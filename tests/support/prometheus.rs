@@ -8,33 +8,15 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::curl::ask;
 use super::real::{self, Keeper};
 
 /// A moment on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// For `--web.config.file`: the user `max` with the password `s3cret`.
+/// For `--web.config.file`: the user and password of [`ask`].
 pub(crate) const LOGIN: &str =
     "basic_auth_users:\n  max: $2b$04$25LGrLMJFIphslKgZo8vSOGAmF8kHQOkb7aJNc9dwPPe8vHqNpBPO\n";
-
-/// What a server answered.
-#[derive(Debug, Clone)]
-pub(crate) struct Answer {
-    /// 000 when nobody answered.
-    pub(crate) status: String,
-    /// As text.
-    pub(crate) body: String,
-}
-
-/// Asks with curl, logged in as `max`, where that is asked for.
-pub(crate) fn ask(url: &str, more: &[&str]) -> Answer {
-    let mut command = real::command("curl");
-    command.args(["--silent", "--max-time", "10", "--user", "max:s3cret"]);
-    command.args(["--write-out", "\n%{http_code}"]).args(more).arg(url);
-    let output = real::run(command, b"", PATIENCE);
-    let (body, status) = output.stdout.rsplit_once('\n').unwrap_or_default();
-    Answer { status: status.to_owned(), body: body.to_owned() }
-}
 
 /// Asks for JSON.
 #[track_caller]
