@@ -12,6 +12,8 @@ mod support_smoke;
 
 #[path = "real/alertmanager.rs"]
 mod alertmanager;
+#[path = "real/apprise.rs"]
+mod apprise;
 #[path = "real/bare_host.rs"]
 mod bare_host;
 #[path = "real/beside_plugins.rs"]
