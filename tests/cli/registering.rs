@@ -125,6 +125,22 @@ fn a_check_made_by_hand_is_found_by_its_url_and_keeps_what_is_not_configured() {
 }
 
 #[test]
+fn a_zone_of_an_old_name_is_the_zone_that_the_server_renames_it_to() {
+    let (host, pings) = host("schedule = \"0 3 * * *\"\ntz = \"Europe/Kiev\"\n");
+    run(&host, &["ping", "--register"], 0);
+    let ran = run(&host, &["ping", "--register"], 0);
+    assert!(ran.stdout.contains(", as it should be\n"), "{ran:?}");
+    run(&host, &["-q", "check"], 0);
+    run(&host, &["ping"], 0);
+    let ran = run(&host, &["ping", "--verify"], 0);
+    assert!(ran.stdout.contains("at 0 3 * * * Europe/Kyiv"), "{ran:?}");
+
+    says(&host, &pings, "schedule = \"0 3 * * *\"\ntz = \"Europe/Paris\"\n");
+    let ran = run(&host, &["ping", "--verify"], 1);
+    assert!(ran.stdout.contains("pinged at 0 3 * * * Europe/Paris, and expects"), "{ran:?}");
+}
+
+#[test]
 fn how_it_stands_there_is_the_exit_status() {
     let (host, pings) = host("period = \"1d\"\ngrace = \"1h\"\n");
     pings.in_project(|project| {

@@ -1,7 +1,8 @@
 //! A check as the service tells it, and what is to be said of it. A read-only key is told less: no integrations, no
 //! URL.
 
-use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use crate::heartbeat::Heartbeat;
@@ -9,6 +10,10 @@ use crate::heartbeat::healthchecks_api::address_of::{Which, which};
 use crate::heartbeat::healthchecks_api::{Failed, Failure, seconds};
 use crate::model::secret::Secret;
 use crate::model::text::{human_duration, one_line, plural};
+use crate::sys::clock;
+
+/// No zone changes its time twice within it.
+const MONTH: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// A check there. Not to be printed as it is: some of it tells where it is pinged.
 #[derive(Clone, Deserialize)]
@@ -160,7 +165,11 @@ impl Check {
         }
         let settings = &heartbeat.settings;
         let when = match (&settings.schedule, heartbeat.period) {
-            (Some(schedule), _) => Some(format!("at {schedule} {}", settings.tz())),
+            (Some(schedule), _) => {
+                let (ours, theirs) = (settings.tz(), self.tz.as_deref().unwrap_or("UTC"));
+                let zone = if same_times(&ours, theirs) { theirs } else { &ours };
+                Some(format!("at {schedule} {zone}"))
+            }
             (None, Some(period)) => Some(format!("every {}", human_duration(period))),
             (None, None) => None,
         };
@@ -178,4 +187,14 @@ impl Check {
         }
         found
     }
+}
+
+/// Whether two zones have the same time all the year round: the service keeps old names under those of today.
+fn same_times(one: &str, other: &str) -> bool {
+    let (Ok(first), Ok(second)) = (TimeZone::get(one), TimeZone::get(other)) else {
+        return one == other;
+    };
+    let now = clock::now().wall;
+    let mut months = (0..12).filter_map(|month| now.checked_add(MONTH * month).ok());
+    months.all(|at| first.to_offset(at) == second.to_offset(at))
 }

@@ -209,6 +209,10 @@ impl Project {
                 check.insert(key.into(), value.clone());
             }
         }
+        // A zone that was renamed is kept under its name of today.
+        if check.get("tz").is_some_and(|zone| zone == "Europe/Kiev") {
+            check.insert("tz".into(), "Europe/Kyiv".into());
+        }
         if let Some(channels) = channels {
             check.insert("channels".into(), channels.into());
         }
