@@ -167,7 +167,7 @@ impl Setup {
         }
     }
 
-    /// The config on disk itself, or what is wrong with it.
+    /// The config on disk itself, or what is wrong with it and with the texts that it names.
     pub(super) fn config_on_disk(&self) -> Result<(PathBuf, Config)> {
         let path = self.config_path()?;
         let sources = match config::gather(&path) {
@@ -176,7 +176,11 @@ impl Setup {
             Err(GatherError::Unusable(problems)) => return Err(broken(&problems)),
         };
         let config = config::parse(&sources).map_err(|problems| broken(&problems))?;
-        Ok((path, config))
+        let mut problems = Problems::default();
+        for channel in &config.notify {
+            channel.check_files(&mut problems);
+        }
+        if problems.0.is_empty() { Ok((path, config)) } else { Err(broken(&problems)) }
     }
 
     /// The texts of the config on disk and what they say, or what is wrong with them. None when there is no

@@ -47,6 +47,25 @@ pub enum Change {
 }
 
 impl Change {
+    /// Every one of them.
+    pub const ALL: [Self; 15] = [
+        Self::Down,
+        Self::Failed,
+        Self::Resolved,
+        Self::Reminder,
+        Self::Reboot,
+        Self::Repeated,
+        Self::Escalated,
+        Self::Returned,
+        Self::Restarted,
+        Self::Gap,
+        Self::Hold,
+        Self::Channel,
+        Self::Config,
+        Self::Summary,
+        Self::Test,
+    ];
+
     /// As it is written in `on = [...]`, state and output.
     pub fn word(self) -> &'static str {
         match self {

@@ -15,6 +15,7 @@ use crate::model::story::{Change, Story};
 use crate::notify::keys;
 use crate::notify::phase::{Phase, severity};
 use crate::notify::post::{Answer, Call, Hidden};
+use crate::notify::words;
 use crate::sys::clock::{self, Deadline};
 use crate::sys::http;
 
@@ -53,6 +54,13 @@ impl Alertmanager {
             fields.wrong(&place, "`token` and `user` both log in: keep one".into(), None);
         }
         let labels = read_labels(fields);
+        for key in words::KEYS {
+            let message = format!(
+                "`{key}`: alertmanager is told facts, and its own templates put them into words"
+            );
+            let hint = "see `templates` in the configuration of Alertmanager; `labels` can tell alerts apart";
+            fields.refuse(key, &message, hint.into());
+        }
         Some(Self { server: server?, token, login: user.zip(password), labels })
     }
 

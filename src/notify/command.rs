@@ -4,7 +4,8 @@
 use crate::model::fields::Fields;
 use crate::model::letter::{Outgoing, Sent};
 use crate::model::text::one_line;
-use crate::notify::facts::{self, Template};
+use crate::notify::facts;
+use crate::notify::template::Template;
 use crate::sys::clock::Deadline;
 use crate::sys::exec::{self, Ended};
 

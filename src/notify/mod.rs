@@ -16,15 +16,18 @@ mod routing;
 mod slack;
 mod sms;
 mod telegram;
+mod template;
 #[cfg(test)]
 mod testing;
 mod twilio;
 mod webhook;
+mod words;
 
 use std::time::Duration;
 
 use crate::model::fields::Fields;
 use crate::model::letter::{Ongoing, Outgoing, Sent};
+use crate::model::place::Problems;
 use crate::model::story::{Change, Story};
 use crate::sys::clock::Deadline;
 
@@ -41,6 +44,7 @@ use slack::Slack;
 use telegram::Telegram;
 use twilio::Twilio;
 use webhook::Webhook;
+use words::{Own, Words};
 
 /// The bound on one sending unless the config says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -55,6 +59,7 @@ pub struct Channel {
     pub routing: Routing,
     /// Bound on one sending.
     pub timeout: Duration,
+    words: Words,
     kind: Kind,
 }
 
@@ -106,7 +111,8 @@ impl Kind {
         }
     }
 
-    fn send(&self, out: &Outgoing<'_>, by: Deadline) -> Sent {
+    /// `own` says which words of the letter are the channel's own.
+    fn send(&self, out: &Outgoing<'_>, own: Own, by: Deadline) -> Sent {
         match self {
             Self::Email(email) => email.send(out.letter, out.id, by),
             Self::Telegram(telegram) => telegram.send(out, by),
@@ -114,9 +120,9 @@ impl Kind {
             Self::Discord(discord) => discord.send(out, by),
             Self::Ntfy(ntfy) => ntfy.send(out, by),
             Self::Webhook(webhook) => webhook.send(out, by),
-            Self::PagerDuty(pagerduty) => pagerduty.send(out, by),
+            Self::PagerDuty(pagerduty) => pagerduty.send(out, own, by),
             Self::Alertmanager(alertmanager) => alertmanager.send(out, by),
-            Self::Twilio(twilio) => twilio.send(out, by),
+            Self::Twilio(twilio) => twilio.send(out, own, by),
             Self::Command(command) => command.send(out, by),
         }
     }
@@ -134,10 +140,11 @@ impl Channel {
         let routing = Routing::read(&mut fields);
         let timeout = fields.duration("timeout").unwrap_or(TIMEOUT);
         let kind = reader(&mut fields);
+        let words = Words::read(&mut fields);
         fields.finish();
         let kind = kind?;
         let name = name.unwrap_or_else(|| kind.default_name());
-        Some(Self { name, routing, timeout, kind })
+        Some(Self { name, routing, timeout, words, kind })
     }
 
     /// Whether this story is for it; `told` says whether it was told of the same outage before.
@@ -183,10 +190,18 @@ impl Channel {
         }
     }
 
-    /// Sends one letter, by the deadline or its own timeout, whichever is first. Accepted only when the other
-    /// side said so.
+    /// Sends one letter in the channel's own words, by the deadline or its own timeout, whichever is first. Accepted
+    /// only when the other side said so.
     pub fn send(&self, out: &Outgoing<'_>, by: Deadline) -> Sent {
-        self.kind.send(out, by.within(self.timeout))
+        let worded = self.words.put(out);
+        let out = Outgoing { letter: &worded.letter, ..*out };
+        worded.noted(self.kind.send(&out, worded.own, by.within(self.timeout)))
+    }
+
+    /// Notes what is wrong with the files that its words are in. They are read when they are needed, and without
+    /// them the usual words are sent.
+    pub fn check_files(&self, problems: &mut Problems) {
+        self.words.check_files(problems);
     }
 
     /// The same channel for a drill: whatever it is asked to tell else, it takes what a drill has to say.

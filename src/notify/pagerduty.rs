@@ -12,6 +12,7 @@ use crate::notify::fit;
 use crate::notify::keys;
 use crate::notify::phase::{Phase, severity};
 use crate::notify::post::{Answer, Call, Hidden};
+use crate::notify::words::Own;
 use crate::sys::clock::Deadline;
 
 /// Characters of a key, and of a summary.
@@ -36,7 +37,7 @@ impl PagerDuty {
     }
 
     /// Sends an event for each story; up to the first that is not taken.
-    pub(super) fn send(&self, out: &Outgoing<'_>, by: Deadline) -> Sent {
+    pub(super) fn send(&self, out: &Outgoing<'_>, own: Own, by: Deadline) -> Sent {
         let mut hidden = Hidden::default();
         let key = match hidden.read(&self.key) {
             Ok(key) => key,
@@ -45,7 +46,7 @@ impl PagerDuty {
         let url = format!("{}/v2/enqueue", self.server);
         let mut last = Sent::Accepted("".into());
         for story in out.stories {
-            let mut events = vec![event(story, out, key.reveal())];
+            let mut events = vec![event(story, out, own, key.reveal())];
             if story.change == Change::Test {
                 // Nobody has to close what shows that it arrives.
                 events.push(resolve(&events[0]));
@@ -62,7 +63,7 @@ impl PagerDuty {
     }
 }
 
-fn event(story: &Story, out: &Outgoing<'_>, key: &str) -> Value {
+fn event(story: &Story, out: &Outgoing<'_>, own: Own, key: &str) -> Value {
     let rest = fit::rest(&[story]);
     let phase = Phase::of(story.change);
     let thread = match phase {
@@ -78,7 +79,11 @@ fn event(story: &Story, out: &Outgoing<'_>, key: &str) -> Value {
     }
     event["event_action"] = "trigger".into();
     event["client"] = "miraclemax".into();
-    let summary = format!("{} on {}: {}", story.about(), story.host, story.reason);
+    let summary = if own.subject {
+        out.letter.subject.clone()
+    } else {
+        format!("{} on {}: {}", story.about(), story.host, story.reason)
+    };
     event["payload"] = json!({
         "summary": fit::cut(&summary, SUMMARY, |_| 1, &rest),
         "source": story.host,

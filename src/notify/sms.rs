@@ -5,6 +5,7 @@ use crate::model::letter::Outgoing;
 use crate::model::story::Change;
 use crate::model::text::human_duration;
 use crate::notify::fit;
+use crate::notify::words::Own;
 
 /// Characters of the alphabet besides ASCII letters and digits.
 const BASIC: &str = "@£$¥èéùìòÇ\n\rØøÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./:;<=>?¡ÄÖÑܧ¿äöñüà";
@@ -14,10 +15,12 @@ const EXTENDED: &str = "^{}\\[~]|€";
 const TWO: usize = 305;
 const TWO_UCS2: usize = 133;
 
-/// The sentence, at most two messages long.
-pub(super) fn text(out: &Outgoing<'_>) -> String {
+/// The sentence, or the channel's own words, at most two messages long.
+pub(super) fn text(out: &Outgoing<'_>, own: Own) -> String {
     let title = fit::unmarked(&out.letter.subject);
     let text = match out.stories {
+        _ if own.text => out.letter.body.trim_end().to_owned(),
+        _ if own.subject => out.letter.subject.clone(),
         [story] if story.change == Change::Resolved => {
             format!("{title} after {}", human_duration(story.lasted))
         }
@@ -72,7 +75,9 @@ mod tests {
 
     fn of(subject: &str, stories: &[&Story]) -> String {
         let letter = Letter { subject: subject.into(), body: String::new(), thread: String::new() };
-        text(&Outgoing { letter: &letter, id: "", stories, holds: Duration::ZERO, reply_to: None })
+        let out =
+            Outgoing { letter: &letter, id: "", stories, holds: Duration::ZERO, reply_to: None };
+        text(&out, Own::default())
     }
 
     #[test]

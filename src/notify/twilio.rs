@@ -9,6 +9,7 @@ use crate::model::secret::SecretSource;
 use crate::notify::keys;
 use crate::notify::post::{Answer, Call, Hidden};
 use crate::notify::sms;
+use crate::notify::words::Own;
 use crate::sys::clock::Deadline;
 use crate::sys::http;
 
@@ -62,7 +63,7 @@ impl Twilio {
     }
 
     /// Sends it.
-    pub(super) fn send(&self, out: &Outgoing<'_>, by: Deadline) -> Sent {
+    pub(super) fn send(&self, out: &Outgoing<'_>, own: Own, by: Deadline) -> Sent {
         let mut hidden = Hidden::default();
         let token = match hidden.read(&self.token) {
             Ok(token) => token,
@@ -71,7 +72,7 @@ impl Twilio {
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("To", &self.to)
             .append_pair(self.from.0, &self.from.1)
-            .append_pair("Body", &sms::text(out))
+            .append_pair("Body", &sms::text(out, own))
             .finish();
         let login = http::basic(&self.user, &token);
         let call = Call {

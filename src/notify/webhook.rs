@@ -9,9 +9,10 @@ use serde_json::Value;
 use crate::model::fields::Fields;
 use crate::model::letter::{Outgoing, Sent};
 use crate::model::secret::{Secret, SecretSource};
-use crate::notify::facts::{self, Template, in_json};
+use crate::notify::facts;
 use crate::notify::keys;
 use crate::notify::post::{Answer, Call, Hidden};
+use crate::notify::template::{Template, in_json};
 use crate::sys::clock::{self, Deadline};
 use crate::sys::http;
 
@@ -166,7 +167,8 @@ mod tests {
             "stories": [{
                 "change": "failed", "state": "firing", "severity": "critical",
                 "name": "MiracleMax", "host": "web1", "service": "web", "domain": null, "port": null,
-                "incident": "web-1", "thread": "web-1@web1", "reason": "",
+                "incident": "web-1", "thread": "web-1@web1", "reason": "", "cause": null,
+                "healed_by": null, "next": null,
                 "since": "1970-01-01T00:00:00Z", "at": "1970-01-01T00:00:00Z", "lasted_s": 0,
                 "drill": false,
             }],

@@ -24,6 +24,7 @@ mod staleness;
 mod status;
 mod steady;
 mod usage;
+mod words;
 
 /// A service that is up while `$DIR/up` is there, and whose restart puts it there.
 const WEB: &str = r#"
