@@ -10,12 +10,15 @@ use anyhow::Result;
 
 use crate::cli::{Check, Form, Format};
 use crate::commands::cycle::Eye;
+use crate::commands::happening;
 use crate::commands::keeping;
 use crate::commands::memory::Memory;
 use crate::commands::posting::{self, Delivered};
+use crate::commands::reminding::reminders;
 use crate::commands::setup::{Configured, Setup};
 use crate::commands::shown;
-use crate::commands::telling;
+use crate::commands::summing::summaries;
+use crate::commands::telling::{self, Before};
 use crate::manager::Reach;
 use crate::model::state::Status;
 use crate::model::story::Change;
@@ -100,15 +103,18 @@ fn services(setup: &Setup, args: &Check, configured: &Configured) -> Result<Outc
     let patience = setup.patience(args.wait.or(retrying::patience(args.retry_for)));
     let mut memory = Memory::open(setup, &dir, "check", deadline, patience, false)?;
     let complete = services.len() == config.services.len();
-    memory.since(config.fresh_for, complete);
+    let since = memory.since(config.fresh_for, complete);
     let sights = eye.look(&services, &Left::by(&memory.state));
     memory.refresh_holds();
     let mut stories = Vec::new();
     for sight in &sights {
-        let before =
-            memory.state.services.get(&sight.service.name).and_then(|state| state.incident.clone());
+        let before = Before::of(&memory, sight.service);
         let flip = memory.observe(sight, &sight.service.policy);
-        stories.extend(telling::closed(&memory, config, sight, before, flip.as_ref()));
+        // Who is not told what goes down wonders what came back.
+        stories.extend(
+            telling::closed(&memory, config, sight, before, flip.as_ref())
+                .filter(|story| args.notify || story.change != Change::Returned),
+        );
         let state = memory.state.services.get(&sight.service.name);
         let incident = state.and_then(|state| state.incident.clone());
         let held = state.is_some_and(|state| state.held.is_some());
@@ -130,6 +136,13 @@ fn services(setup: &Setup, args: &Check, configured: &Configured) -> Result<Outc
         }
     }
     memory.weigh_holds(config, &sights);
+    if args.notify {
+        stories.extend(reminders(&memory, config, &sights));
+        let of_host = since.filter(|_| complete);
+        stories.extend(of_host.and_then(|since| happening::of_host(&memory, config, &since)));
+        stories.extend(happening::of_holds(&mut memory, config));
+        stories.extend(summaries(&mut memory, config));
+    }
     if configured.broken.is_none() {
         keeping::keep_config(&memory, &configured.sources);
     }

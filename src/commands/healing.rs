@@ -11,7 +11,7 @@ use crate::commands::memory::Memory;
 use crate::commands::posting;
 use crate::commands::setup::Configured;
 use crate::commands::signs;
-use crate::commands::telling;
+use crate::commands::telling::{self, Before};
 use crate::config::{Config, Service};
 use crate::judge::allowance::{Used, used_up};
 use crate::judge::brake;
@@ -21,6 +21,7 @@ use crate::judge::plan::{Action, Circumstances, Why, plan};
 use crate::judge::settle::settle;
 use crate::judge::since::{Since, grace};
 use crate::manager::Reach;
+use crate::model::incident::Kept;
 use crate::model::policy::Policy;
 use crate::model::state::Status;
 use crate::model::story::{Change, Story};
@@ -367,7 +368,11 @@ impl<'a, 'm> Healing<'a, 'm> {
     fn settle(&mut self, sight: &Sight<'a>, action: &Action) {
         let now = self.memory.now();
         let name = &sight.service.name;
+        let work = matches!(action, Action::Wait { .. }).then(|| self.at_work()).flatten();
         let Some(state) = self.memory.state.services.get_mut(name) else { return };
+        if let (Some(work), Some(incident)) = (work, &mut state.incident) {
+            incident.held = Some(Kept { why: work.words, last: now.stamp() });
+        }
         let flip = settle(state, name, action, &now);
         let incident = state.incident.clone();
         let (next, tried_again) = match action {
@@ -415,14 +420,16 @@ impl<'a, 'm> Healing<'a, 'm> {
 
     /// Takes in a look; tells of an incident that it closed.
     pub(super) fn observe(&mut self, sight: &Sight<'a>, policy: &Policy) {
-        let name = &sight.service.name;
-        let before = self.memory.state.services.get(name).and_then(|state| state.incident.clone());
+        let mut before = Before::of(self.memory, sight.service);
+        // What it needs was brought back in this run: that is told of.
+        before.blocked |= sight.service.needs.iter().any(|need| self.healed.contains(need));
+        let incident = before.incident.clone();
         let flip = self.memory.observe(sight, policy);
-        let told = telling::closed(self.memory, self.config, sight, before.clone(), flip.as_ref());
+        let told = telling::closed(self.memory, self.config, sight, before, flip.as_ref());
         self.stories.extend(told);
         let closed = flip.as_ref().and_then(|flip| flip.closed.as_ref());
         if closed.is_some_and(|closed| closed.healed_by.is_some())
-            && let Some(incident) = before
+            && let Some(incident) = incident
         {
             self.stories.extend(telling::repeated(self.memory, self.config, sight, &incident));
         }

@@ -129,6 +129,7 @@ impl Memory<'_> {
             Ok(true) => {
                 let (service, text) = ended(&kept.hold, why.words());
                 self.event(Kind::Hold, &service, "", &text);
+                self.ended.push((kept.id.clone(), text));
             }
             // It is over all the same, whatever becomes of its file.
             Err(err) => self.warn(&format!("{err:#}")),

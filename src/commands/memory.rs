@@ -47,6 +47,8 @@ pub(super) struct Memory<'a> {
     pub(super) rehearsal: bool,
     /// The holds in force, as they were last read.
     pub(super) holds: Vec<Kept>,
+    /// The holds that this run found to have ended by themselves: their names, and in words how.
+    pub(super) ended: Vec<(String, String)>,
     /// Until the state is saved for the last time.
     lock: Option<Lock>,
 }
@@ -95,8 +97,16 @@ impl<'a> Memory<'a> {
         let mut state = loaded.state;
         let host = host::name();
         state.host.clone_from(&host);
-        let mut memory =
-            Self { dir, state, host, setup, rehearsal, holds: Vec::new(), lock: Some(lock) };
+        let mut memory = Self {
+            dir,
+            state,
+            host,
+            setup,
+            rehearsal,
+            holds: Vec::new(),
+            ended: Vec::new(),
+            lock: Some(lock),
+        };
         for notice in &loaded.notices {
             memory.event(Kind::State, "", "", notice);
         }

@@ -187,7 +187,7 @@ impl Post<'_> {
             return;
         }
         let count = self.entries.lock().map_or(0, |entries| entries.len());
-        let waiting = (0..count).filter_map(|index| self.waiting(index, &channel.name));
+        let waiting = (0..count).filter_map(|index| self.waiting(index, channel));
         let late = |entry: &Entry| entry.created.wall < self.began.wall;
         for parcel in parcels(waiting.collect(), channel.digests(), late) {
             if by.passed() {
@@ -291,13 +291,13 @@ impl Post<'_> {
     }
 
     /// The entry, if it still waits for this channel and may be told at this hour.
-    fn waiting(&self, index: usize, channel: &str) -> Option<(usize, Entry)> {
+    fn waiting(&self, index: usize, channel: &Channel) -> Option<(usize, Entry)> {
         let entries = self.entries.lock().ok()?;
         let entry = entries.get(index)?;
-        if self.quiet(&entry.story) {
+        if self.quiet(&entry.story) || channel.routing.quiet(&entry.story, self.began.wall) {
             return None;
         }
-        let delivery = entry.channels.get(channel)?;
+        let delivery = entry.channels.get(&channel.name)?;
         (delivery.accepted.is_none() && !delivery.gone).then(|| (index, entry.clone()))
     }
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{Format, Status};
 use crate::commands::fresh::{self, Remembered};
+use crate::commands::pinged;
 use crate::commands::setup::Setup;
 use crate::commands::shown;
 use crate::judge::severity::of_service;
@@ -18,12 +19,8 @@ use crate::outcome::Outcome;
 use crate::report::screen::Paint;
 use crate::report::services::Shown;
 use crate::report::text::{Row, table};
-use crate::store::events::{self, Kind};
 use crate::store::holds::Kept;
 use crate::store::{Dir, outbox};
-
-/// Pings read back for the heartbeats' last answers.
-const PINGS: usize = 100;
 
 /// Shows all services, or the named ones in depth.
 pub(super) fn run(setup: &Setup, args: &Status) -> Result<Outcome> {
@@ -88,20 +85,8 @@ impl Told {
         let Some(dir) = &remembered.dir else {
             return Self { heartbeats: Vec::new(), waiting: Vec::new() };
         };
-        Self { heartbeats: heartbeats(dir), waiting: waiting(dir) }
+        Self { heartbeats: pinged::last(dir), waiting: waiting(dir) }
     }
-}
-
-/// The last ping of each heartbeat, from the events: `ping` takes no lock and so cannot write the state.
-fn heartbeats(dir: &Dir) -> Vec<(String, bool, String)> {
-    let mut last: Vec<(String, bool, String)> = Vec::new();
-    for event in events::recent_of(dir, Kind::Ping, PINGS) {
-        let accepted = event.fields.get("accepted").is_some_and(|accepted| accepted == "true");
-        let line = format!("{} at {}", event.text, event.at.strftime("%Y-%m-%d %H:%M:%SZ"));
-        last.retain(|(name, ..)| *name != event.service);
-        last.push((event.service, accepted, line));
-    }
-    last
 }
 
 fn waiting(dir: &Dir) -> Vec<(String, String)> {

@@ -6,7 +6,6 @@ use crate::commands::keeping::evidence_of;
 use crate::commands::memory::Memory;
 use crate::commands::setup::Configured;
 use crate::config::{Config, Service};
-use crate::judge::remind::reminder_due;
 use crate::judge::repeats::due;
 use crate::model::incident::{Attempt, Incident};
 use crate::model::place::Problems;
@@ -68,19 +67,40 @@ pub(super) fn story(
     }
 }
 
-/// The end of an incident that was healed, told of, or in which something was done, if only by a run that was killed
-/// over it; one that nobody heard of ends as quietly as it began.
+/// A service as it was believed to be before a look.
+pub(super) struct Before {
+    pub(super) incident: Option<Incident>,
+    /// It waited for what it needs: that is told of, and this is not.
+    pub(super) blocked: bool,
+}
+
+impl Before {
+    pub(super) fn of(memory: &Memory, service: &Service) -> Self {
+        let state = memory.state.services.get(&service.name);
+        Self {
+            incident: state.and_then(|state| state.incident.clone()),
+            blocked: state.is_some_and(|state| state.blocked_by.is_some()),
+        }
+    }
+}
+
+/// The end of an incident: of one that was healed, told of, or in which something was done, if only by a run that was
+/// killed over it, the recovery; of any other that it came back by itself, but of one that hands were kept off.
 pub(super) fn closed(
     memory: &Memory,
     config: &Config,
     sight: &Sight,
-    before: Option<Incident>,
+    before: Before,
     flip: Option<&Flip>,
 ) -> Option<Story> {
-    let (incident, closed) = (before?, flip?.closed.as_ref()?);
+    let (incident, closed) = (before.incident?, flip?.closed.as_ref()?);
     let story = story(memory, config, sight.service, sight, &incident, Change::Resolved);
     let acted = story.attempts.iter().any(Attempt::counts);
-    (closed.healed_by.is_some() || incident.told.is_some() || acted).then_some(story)
+    if closed.healed_by.is_some() || incident.told.is_some() || acted {
+        return Some(story);
+    }
+    let of_itself = !before.blocked && incident.held.is_none();
+    of_itself.then_some(Story { change: Change::Returned, ..story })
 }
 
 /// That it has to be healed again and again, when that is due to be told after the heal that closed `incident`.
@@ -132,19 +152,4 @@ pub(super) fn mention_config(stories: &mut [Story], configured: &Configured) {
     for story in stories {
         story.problems = told(problems);
     }
-}
-
-/// Incidents that go on, as often as their service's `remind_every` says.
-pub(super) fn reminders(memory: &Memory, config: &Config, sights: &[Sight]) -> Vec<Story> {
-    let now = memory.now();
-    let mut stories = Vec::new();
-    for sight in sights {
-        let service = sight.service;
-        let Some(state) = memory.state.services.get(&service.name) else { continue };
-        let due = state.held.is_none() && reminder_due(state, &service.policy, &now);
-        if let Some(incident) = state.incident.as_ref().filter(|_| due) {
-            stories.push(story(memory, config, service, sight, incident, Change::Reminder));
-        }
-    }
-    stories
 }

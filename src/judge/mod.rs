@@ -25,6 +25,7 @@ pub mod ladder;
 pub mod last_resort;
 pub mod obstacle;
 pub mod order;
+pub mod outages;
 pub mod plan;
 pub mod remind;
 pub mod repeats;

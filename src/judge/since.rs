@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::model::policy::Policy;
 use crate::model::state::Cycle;
+use crate::model::story::Change;
 use crate::model::text::human_duration;
 use crate::model::time::Now;
 
@@ -74,6 +75,28 @@ impl Since {
             notices.push(format!("the clock was set {way} by {by}"));
         }
         notices
+    }
+
+    /// What of it people should be told, and since when it was so. A host that slept is used to that, and a clock that
+    /// was set is a line in the events; `asked` says that the restart was this program's own doing.
+    pub fn story(
+        &self,
+        usual: Duration,
+        asked: bool,
+        now: &Now,
+    ) -> Option<(Change, String, Timestamp)> {
+        let idle = self.awake > usual;
+        match (self.unseen, self.booted) {
+            (Some((from, _)), _) if idle => Some((Change::Gap, self.why(usual), from)),
+            (unseen, Some(ago)) if !asked => {
+                let text = match unseen {
+                    Some(_) => self.why(usual),
+                    None => format!("the host was restarted, {} ago", human_duration(ago)),
+                };
+                Some((Change::Restarted, text, unseen.map_or(now.wall, |(from, _)| from)))
+            }
+            _ => None,
+        }
     }
 
     fn why(&self, usual: Duration) -> String {
@@ -197,6 +220,29 @@ mod tests {
             (1060, set(1060, -86_400 * 3650), &["the clock was set back by 3650d"]),
         ] {
             assert_eq!(notices(awake, &at), want, "{awake} {at:?}");
+        }
+    }
+
+    #[test]
+    fn people_are_told_of_gaps_and_restarts_and_not_of_sleep_or_clocks() {
+        use Change::{Gap, Restarted};
+        let hours = |n: u64| n * 3600;
+        for (awake, at, asked, want) in [
+            (1060, now(1060), false, None),
+            (1060, now(1060 + hours(4)), false, None), // slept
+            (1000 + hours(4), now(1000 + hours(4)), false, Some((Gap, "is the schedule"))),
+            (1000 + hours(2), now(1000 + hours(30)), false, Some((Gap, "was not run for 2h"))),
+            (40, rebooted(1200, 40), false, Some((Restarted, "was restarted, 40s ago"))),
+            (40, rebooted(1200, 40), true, None),
+            (40, rebooted(1000 + hours(2), 40), false, Some((Restarted, "off or restarting"))),
+            (40, rebooted(1000 + hours(2), 40), true, None),
+            (hours(1), rebooted(1000 + hours(2), hours(1)), true, Some((Gap, "since it is up"))),
+        ] {
+            let since = Since::cycle(&cycle(1000, 1000), secs(awake), USUAL, &at);
+            let told = since.story(USUAL, asked, &at);
+            assert_eq!(told.as_ref().map(|it| it.0), want.map(|it| it.0), "{awake} {at:?}");
+            let (Some((_, text, from)), Some((_, words))) = (told, want) else { continue };
+            assert!(text.contains(words) && from <= at.wall, "{text}");
         }
     }
 

@@ -46,9 +46,21 @@ pub struct State {
     /// What was seen of the services of each hold since it was placed, by the hold's name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub holds: BTreeMap<String, HoldSeen>,
+    /// When each channel was last told how things stand, by its name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub summed: BTreeMap<String, Summed>,
     /// Keys of a newer version, kept as they are.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
+}
+
+/// The last summary of a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summed {
+    /// The time that it was for.
+    pub at: Timestamp,
+    /// How many cycles had finished by then.
+    pub cycles: u64,
 }
 
 /// Something that happened to the host.
@@ -75,6 +87,7 @@ impl Default for State {
             happened: Vec::new(),
             reboot: None,
             holds: BTreeMap::new(),
+            summed: BTreeMap::new(),
             rest: Map::new(),
         }
     }

@@ -134,6 +134,12 @@ impl Routing {
         told && self.hears(service, critical)
     }
 
+    /// Whether it is told again of an outage of this service that goes on; `told` says whether it was told of it.
+    pub fn reminded(&self, service: &str, critical: bool, told: bool) -> bool {
+        let named = self.on.contains(&Change::Reminder);
+        named && self.hears(service, critical) && (self.after.is_none() || told)
+    }
+
     /// Whether that is to wait for now: nothing that is critical ever is.
     pub fn quiet(&self, story: &Story, now: Timestamp) -> bool {
         !story.critical && self.quiet_hours.iter().any(|window| window.contains(now))
@@ -186,7 +192,7 @@ fn read_on(fields: &mut Fields<'_>) -> Vec<Change> {
             None => fields.problems().at(place, message),
         }
     }
-    if words.is_empty() {
+    if words.is_empty() && !fields.has("summary") {
         fields.problems().at(&place, "`on` is empty: this channel would never be used");
     }
     on
@@ -259,6 +265,7 @@ mod tests {
             assert!(problems.contains(want), "{more}: {problems}");
         }
         let never = routing("remind_every = 'never'\nsummary = 'Mon 08:00'");
+        assert!(routing("summary = '08:00'\non = []").on.is_empty(), "for summaries alone");
         assert_eq!(never.remind_every, Some(None));
         assert!(never.summary.is_some() && routing("").remind_every.is_none());
     }

@@ -178,6 +178,12 @@ fn failed(page: &mut Page, story: &Story) {
     page.header(story, Some(status));
     page.since(story);
     page.blank();
+    if !story.lines.is_empty() {
+        for line in &story.lines {
+            page.line(line);
+        }
+        page.blank();
+    }
     still_down(page, story, "MANUAL INTERVENTION REQUIRED");
 }
 

@@ -11,5 +11,6 @@ pub mod ping;
 pub mod scene;
 pub mod screen;
 pub mod services;
+pub mod summary;
 pub mod text;
 mod wrap;

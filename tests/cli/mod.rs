@@ -20,6 +20,7 @@ mod processes;
 mod registering;
 mod remedies;
 mod retrying;
+mod routing;
 mod staleness;
 mod status;
 mod steady;

@@ -361,6 +361,12 @@ fn older(value: &mut Value, by: Duration) {
                         let by = SignedDuration::try_from(by).expect("a short time");
                         *value = wall.checked_sub(by).expect("a sane clock").to_string().into();
                     }
+                    // A host that is up for less than a test's hours was not restarted for it.
+                    Value::Object(cycle) if key == "cycle" => {
+                        let boot = cycle["finished"]["boot"].clone();
+                        older(value, by);
+                        value["finished"]["boot"] = boot;
+                    }
                     other => older(other, by),
                 }
             }

@@ -373,6 +373,10 @@ fn of_the_host() -> Vec<(&'static str, Story, Option<Late>)> {
         change: Change::Escalated,
         at: wall(1800),
         lasted: Duration::from_secs(1800),
+        lines: vec![
+            "You are told now because it has lasted for 30m; told before: email:me@example.org."
+                .into(),
+        ],
         ..failed()
     };
     let returned = Story { attempts: vec![], ..verified(story(Change::Returned)) };

@@ -1,0 +1,38 @@
+//! What is to be told of the host and of holds: restarts, times when nobody looked, hands that are kept off no more.
+//! Sends nothing.
+
+use crate::commands::memory::Memory;
+use crate::commands::telling::name_of;
+use crate::config::Config;
+use crate::judge::since::Since;
+use crate::model::story::{Change, Story};
+
+/// What became of the host since the last complete cycle. For a run over every service: others come again.
+pub(super) fn of_host(memory: &Memory, config: &Config, since: &Since) -> Option<Story> {
+    let now = memory.now();
+    let last = memory.state.cycle.as_ref()?;
+    let asked = memory.state.reboot.as_ref().is_some_and(|it| it.at.boot == last.finished.boot);
+    let (change, reason, opened) = since.story(config.fresh_for, asked, &now)?;
+    Some(Story {
+        name: name_of(config, &memory.host),
+        // By the cycle that it follows, so that a run that does it all again tells it once.
+        incident: format!("{}-{}", change.word(), last.finished.wall.strftime("%Y%m%dT%H%M%SZ")),
+        opened,
+        lasted: now.wall.duration_since(opened).try_into().unwrap_or_default(),
+        reason,
+        ..Story::new(change, &memory.host, now.wall)
+    })
+}
+
+/// The holds that have ended by themselves in this run.
+pub(super) fn of_holds(memory: &mut Memory, config: &Config) -> Vec<Story> {
+    let now = memory.now();
+    let ended = std::mem::take(&mut memory.ended);
+    let story = |(id, text): (String, String)| Story {
+        name: name_of(config, &memory.host),
+        incident: format!("hold-{id}"),
+        reason: text,
+        ..Story::new(Change::Hold, &memory.host, now.wall)
+    };
+    ended.into_iter().map(story).collect()
+}
