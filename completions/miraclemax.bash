@@ -112,7 +112,7 @@ _miraclemax() {
             return 0
             ;;
         miraclemax__subcmd__check)
-            opts="-c -q -v -o -h --config --state-dir --deadline --quiet --verbose --color --output --notify --dry-run --discover --merge --retry-for --format --wait --help"
+            opts="-c -q -v -o -h --config --state-dir --deadline --quiet --verbose --color --output --notify --dry-run --discover --merge --self --retry-for --format --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

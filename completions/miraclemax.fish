@@ -58,6 +58,7 @@ complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l notify -
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l dry-run -d 'Only read and check the configuration; looks at nothing'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l discover -d 'Print a commented configuration for what runs here: units, programs and containers with their ports. Best as root, who sees whose each port is'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l merge -d 'Print the present configuration instead, unchanged, and after it only the services that it lacks'
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l self -d 'Check this program\'s own installation instead: config, secrets, state, what runs it at times, channels, heartbeats, clock; worst first, each with what to type'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -s c -l config -d 'Configuration file [default: /etc/miraclemax/config.toml for root, else $XDG_CONFIG_HOME/miraclemax/config.toml]' -r -F
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -l state-dir -d 'State directory [default: /var/lib/miraclemax for root, else $XDG_STATE_HOME/miraclemax]' -r -f -a "(__fish_complete_directories)"

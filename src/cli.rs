@@ -39,6 +39,7 @@ Examples:
   miraclemax check web postgres   only these
   miraclemax check --dry-run      only read and check the configuration
   miraclemax check --discover     a configuration for what runs here
+  miraclemax check --self         whether all of this would work when needed
   miraclemax check systemd:nginx tcp:localhost:5432 'disk:/var?free=10%'
   miraclemax check 'https://books.example.org/health#status=200&under=2s'
   miraclemax check -o nagios web  as a plugin of Nagios or Icinga
@@ -243,6 +244,13 @@ pub struct Check {
     /// Print the present configuration instead, unchanged, and after it only the services that it lacks
     #[arg(long, requires = "discover")]
     pub merge: bool,
+    /// Check this program's own installation instead: config, secrets, state, what runs it at times, channels,
+    /// heartbeats, clock; worst first, each with what to type
+    ///
+    /// Nothing is changed and no message is sent. 0: all is fine, 1: a warning, 2: something does not work, 3:
+    /// something could not be found out, for want of a right as a rule: then look as root.
+    #[arg(long = "self", conflicts_with_all = ["what", "notify", "dry_run", "discover", "wait", "retry_for"])]
+    pub own: bool,
     /// Look again for up to this long until all is well, as a script does that has just deployed; then look as
     /// ever, and that look counts. The deadline is extended by it
     #[arg(long, value_name = "DURATION", value_parser = positive, conflicts_with = "dry_run")]

@@ -44,6 +44,8 @@ mod logs;
 mod names_and_sockets;
 #[path = "real/otlp_collector.rs"]
 mod otlp_collector;
+#[path = "real/own_installation.rs"]
+mod own_installation;
 #[path = "real/package_upgrade.rs"]
 mod package_upgrade;
 #[path = "real/pushgateway.rs"]

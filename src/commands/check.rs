@@ -3,6 +3,7 @@
 mod discover;
 mod host;
 mod on_the_spot;
+mod own;
 mod plugin;
 mod retrying;
 
@@ -37,6 +38,9 @@ pub(super) fn run(setup: &Setup, args: &Check) -> Result<Outcome> {
 fn look(setup: &Setup, args: &Check) -> Result<Outcome> {
     if args.dry_run {
         return validate(setup, args);
+    }
+    if args.own {
+        return own::run(setup, args);
     }
     if args.discover {
         return discover::run(setup, args.merge);

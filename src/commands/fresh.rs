@@ -21,7 +21,7 @@ use crate::store::{self, Dir, Unreadable, lock};
 use crate::sys::clock;
 
 /// How old the last complete cycle may be when no config says: a check every 15 minutes and 5 of grace.
-const FRESH_FOR: Duration = Duration::from_secs(20 * 60);
+pub(super) const FRESH_FOR: Duration = Duration::from_secs(20 * 60);
 /// There is a state, and it cannot be read.
 const UNREADABLE: &str = "UNREADABLE";
 /// Less sleep than this since the last cycle does not excuse anything.

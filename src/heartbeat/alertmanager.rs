@@ -34,6 +34,11 @@ impl Watchdog {
         Self { labels: labels::read(fields, &[]), headers: Headers::read(fields) }
     }
 
+    /// What it brings along.
+    pub(super) fn headers(&self) -> &Headers {
+        &self.headers
+    }
+
     /// The request that posts what `ping` says to the Alertmanager at `url`.
     pub(super) fn request(
         &self,

@@ -62,6 +62,11 @@ impl Datadog {
         Self { named: Named::read(fields), key }
     }
 
+    /// Where its key is.
+    pub(super) fn key(&self) -> Option<&SecretSource> {
+        self.key.as_ref()
+    }
+
     /// The request that tells `ping` to the site at `url`.
     pub(super) fn request(
         &self,

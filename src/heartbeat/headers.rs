@@ -50,6 +50,11 @@ impl Headers {
         self.0.iter().map(one).collect()
     }
 
+    /// Where their values are.
+    pub(super) fn sources(&self) -> impl Iterator<Item = &SecretSource> {
+        self.0.iter().map(|(_, source)| source)
+    }
+
     /// Whether there is one of this name.
     pub(super) fn has(&self, name: &str) -> bool {
         self.0.iter().any(|(own, _)| own.eq_ignore_ascii_case(name))

@@ -36,6 +36,7 @@ mod otlp;
 mod pushgateway;
 mod read;
 mod request;
+mod secrets;
 mod template;
 mod tries;
 mod uptime_kuma;

@@ -25,6 +25,11 @@ impl Otlp {
         Self { headers: Headers::read(fields) }
     }
 
+    /// What it brings along.
+    pub(super) fn headers(&self) -> &Headers {
+        &self.headers
+    }
+
     /// The request that brings the numbers of `ping` to the collector at `url`.
     pub(super) fn request(
         &self,

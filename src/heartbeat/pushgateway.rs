@@ -38,6 +38,11 @@ impl Group {
         }
     }
 
+    /// What it brings along.
+    pub(super) fn headers(&self) -> &Headers {
+        &self.headers
+    }
+
     /// The request that brings the numbers of `ping` to the gateway at `url`.
     pub(super) fn request(
         &self,

@@ -53,6 +53,11 @@ impl Template {
         }
     }
 
+    /// What it brings along.
+    pub(super) fn headers(&self) -> &Headers {
+        &self.headers
+    }
+
     /// Whether it has a template that can say this.
     pub(super) fn hears(&self, part: Part) -> bool {
         let holds = |name: &str| {

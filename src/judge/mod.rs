@@ -17,6 +17,7 @@ pub mod allowance;
 pub mod attempts;
 pub mod brake;
 pub mod budget;
+pub mod cron;
 pub mod discovery;
 pub mod flapping;
 pub mod freshness;
@@ -29,9 +30,11 @@ pub mod outages;
 pub mod plan;
 pub mod remind;
 pub mod repeats;
+pub mod schedule;
 pub mod settle;
 pub mod severity;
 pub mod since;
+pub mod timers;
 pub mod transition;
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub(crate) mod engine;
 pub(crate) mod launchd;
 mod reach;
 mod runner;
+pub mod schedule;
 pub mod supervisord;
 mod surroundings;
 pub mod systemd;

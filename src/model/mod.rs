@@ -3,6 +3,7 @@
 
 pub mod discovery;
 pub mod fields;
+pub mod finding;
 pub mod hold;
 pub mod incident;
 pub mod letter;
@@ -14,6 +15,7 @@ pub mod policy;
 pub mod range;
 pub mod repeats;
 pub mod scene;
+pub mod schedule;
 pub mod scrub;
 pub mod secret;
 pub mod state;

@@ -68,6 +68,12 @@ impl Alertmanager {
         self.server.split_once("://").map_or(&self.server, |(_, rest)| rest)
     }
 
+    /// Where its secrets are.
+    pub(super) fn secrets(&self) -> Vec<&SecretSource> {
+        let password = self.login.as_ref().map(|(_, password)| password);
+        self.token.iter().chain(password).collect()
+    }
+
     /// Sends an alert for each story; of two of one outage the later.
     pub(super) fn send(&self, out: &Outgoing<'_>, by: Deadline) -> Sent {
         let now = clock::now().wall;

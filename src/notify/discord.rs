@@ -30,6 +30,11 @@ impl Discord {
         keys::secret_url(fields).map(|url| Self { url })
     }
 
+    /// Where its secrets are.
+    pub(super) fn secrets(&self) -> Vec<&SecretSource> {
+        vec![&self.url]
+    }
+
     /// Sends it, and waits for the server to confirm that it was stored.
     pub(super) fn send(&self, out: &Outgoing<'_>, by: Deadline) -> Sent {
         let mut hidden = Hidden::default();

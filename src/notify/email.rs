@@ -55,6 +55,14 @@ impl Email {
         self.to.first().map(Mailbox::address).unwrap_or_default()
     }
 
+    /// Where its secrets are.
+    pub(super) fn secrets(&self) -> Vec<&SecretSource> {
+        match &self.way {
+            Way::Smtp { password, .. } => password.iter().collect(),
+            Way::Sendmail(_) => Vec::new(),
+        }
+    }
+
     /// Sends one letter. A password that cannot be read can be mended, so that is for later.
     pub(super) fn send(&self, letter: &Letter, message_id: &str, deadline: Deadline) -> Sent {
         let relay = match self.relay() {

@@ -13,6 +13,7 @@ mod pagerduty;
 mod phase;
 mod post;
 mod routing;
+mod secrets;
 mod slack;
 mod sms;
 mod telegram;

@@ -40,6 +40,11 @@ impl Ntfy {
         self.server.split_once("://").map_or(&self.server, |(_, rest)| rest)
     }
 
+    /// Where its secrets are.
+    pub(super) fn secrets(&self) -> Vec<&SecretSource> {
+        std::iter::once(&self.topic).chain(&self.token).collect()
+    }
+
     /// Publishes it.
     pub(super) fn send(&self, out: &Outgoing<'_>, by: Deadline) -> Sent {
         self.publish(out, by).unwrap_or_else(|sent| sent)

@@ -36,6 +36,11 @@ impl PagerDuty {
         Some(Self { key: key?, server: server? })
     }
 
+    /// Where its secrets are.
+    pub(super) fn secrets(&self) -> Vec<&SecretSource> {
+        vec![&self.key]
+    }
+
     /// Sends an event for each story; up to the first that is not taken.
     pub(super) fn send(&self, out: &Outgoing<'_>, own: Own, by: Deadline) -> Sent {
         let mut hidden = Hidden::default();

@@ -28,6 +28,11 @@ impl Slack {
         keys::secret_url(fields).map(|url| Self { url })
     }
 
+    /// Where its secrets are.
+    pub(super) fn secrets(&self) -> Vec<&SecretSource> {
+        vec![&self.url]
+    }
+
     /// Sends it. The answer to what was taken is `ok`.
     pub(super) fn send(&self, out: &Outgoing<'_>, by: Deadline) -> Sent {
         let mut hidden = Hidden::default();

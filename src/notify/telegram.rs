@@ -41,6 +41,11 @@ impl Telegram {
         &self.chat
     }
 
+    /// Where its secrets are.
+    pub(super) fn secrets(&self) -> Vec<&SecretSource> {
+        vec![&self.token]
+    }
+
     /// Sends it; once more without markup if that was not understood.
     pub(super) fn send(&self, out: &Outgoing<'_>, by: Deadline) -> Sent {
         let mut hidden = Hidden::default();

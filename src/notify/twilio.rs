@@ -62,6 +62,11 @@ impl Twilio {
         &self.to
     }
 
+    /// Where its secrets are.
+    pub(super) fn secrets(&self) -> Vec<&SecretSource> {
+        vec![&self.token]
+    }
+
     /// Sends it.
     pub(super) fn send(&self, out: &Outgoing<'_>, own: Own, by: Deadline) -> Sent {
         let mut hidden = Hidden::default();

@@ -60,6 +60,12 @@ impl Webhook {
         Some(Self { url: url?, method, headers, body, secret, digests })
     }
 
+    /// Where its secrets are.
+    pub(super) fn secrets(&self) -> Vec<&SecretSource> {
+        let headers = self.headers.iter().map(|(_, value)| value);
+        std::iter::once(&self.url).chain(headers).chain(&self.secret).collect()
+    }
+
     /// Sends it.
     pub(super) fn send(&self, out: &Outgoing<'_>, by: Deadline) -> Sent {
         self.ask(out, by).unwrap_or_else(|sent| sent)

@@ -27,6 +27,8 @@ pub struct Found<'a> {
     pub word: &'static str,
     /// What the rows are: `service`, `probe`.
     pub noun: &'static str,
+    /// What those are called that are as they should be: `up`.
+    pub well: &'static str,
     /// What concerns the run itself, and comes before all else.
     pub said: &'a [String],
     /// One for each that was looked at.
@@ -72,8 +74,10 @@ impl Found<'_> {
             [] => format!("no {}s are there to look at", self.noun),
             [row] if bad.is_empty() => brief(row),
             [_] => return parts.join("; "),
-            rows if bad.is_empty() => format!("all {} up", plural(rows.len(), self.noun)),
-            rows => format!("{up} of {} up", plural(rows.len(), self.noun)),
+            rows if bad.is_empty() => {
+                format!("all {} {}", plural(rows.len(), self.noun), self.well)
+            }
+            rows => format!("{up} of {} {}", plural(rows.len(), self.noun), self.well),
         });
         parts.join("; ")
     }

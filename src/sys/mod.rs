@@ -5,6 +5,7 @@ pub mod aside;
 pub mod at_work;
 pub mod clock;
 pub mod connect;
+pub mod crew;
 pub mod dns;
 pub mod engine;
 pub mod exec;

@@ -15,6 +15,7 @@ mod last_good;
 mod logs;
 mod mailing;
 mod overlap;
+mod own_installation;
 mod pinging;
 mod processes;
 mod registering;

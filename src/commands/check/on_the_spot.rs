@@ -71,7 +71,8 @@ pub(super) fn run(setup: &Setup, args: &Check, texts: &[String]) -> Result<Outco
         Form::Nagios => {
             let measures = labelled("", &given);
             let word = plugin::word(outcome);
-            Found { word, noun: "probe", said: &[], rows: &rows, measures: &measures }.text()
+            Found { word, noun: "probe", well: "up", said: &[], rows: &rows, measures: &measures }
+                .text()
         }
     };
     setup.screen.data(&text)?;

@@ -39,8 +39,14 @@ pub(super) fn services(outcome: Outcome, shown: &[Shown], said: &[String]) -> St
     named.sort_by(|a, b| a.name.cmp(&b.name));
     let measures: Vec<_> =
         named.into_iter().flat_map(|one| labelled(&one.name, &one.probes)).collect();
-    let found =
-        Found { word: word(outcome), noun: "service", said, rows: &rows, measures: &measures };
+    let found = Found {
+        word: word(outcome),
+        noun: "service",
+        well: "up",
+        said,
+        rows: &rows,
+        measures: &measures,
+    };
     found.text()
 }
 

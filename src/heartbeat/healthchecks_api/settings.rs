@@ -28,6 +28,16 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// When pings are expected, as cron or systemd write it.
+    pub fn schedule(&self) -> Option<&str> {
+        self.schedule.as_deref()
+    }
+
+    /// Where the API key is.
+    pub(in crate::heartbeat) fn key(&self) -> Option<&SecretSource> {
+        self.key.as_ref()
+    }
+
     /// Reads the keys that are about the check there.
     pub(in crate::heartbeat) fn read(fields: &mut Fields<'_>) -> Self {
         let key = fields.secret("api_key", "api_key_file", "api_key_env");

@@ -90,7 +90,7 @@ fn row(word: &str, paint: Paint, name: &str, details: &[&str]) -> Row {
 
 fn found(word: &'static str, said: &[&str], rows: &[Row]) -> String {
     let said: Vec<String> = said.iter().map(ToString::to_string).collect();
-    Found { word, noun: "service", said: &said, rows, measures: &[] }.text()
+    Found { word, noun: "service", well: "up", said: &said, rows, measures: &[] }.text()
 }
 
 #[test]
@@ -202,8 +202,15 @@ fn a_thousand_services_are_cut_between_entries_and_between_lines() {
     let measures: Vec<(String, &Measure)> = measures.iter().map(|(l, m)| (l.clone(), m)).collect();
     let rows: Vec<Row> =
         (0..1000).map(|n| row("up", Paint::Good, &format!("service{n}"), &["fine"])).collect();
-    let output =
-        Found { word: "OK", noun: "service", said: &[], rows: &rows, measures: &measures }.text();
+    let output = Found {
+        word: "OK",
+        noun: "service",
+        well: "up",
+        said: &[],
+        rows: &rows,
+        measures: &measures,
+    }
+    .text();
     let read = read(&output).unwrap();
     assert_eq!(read.text, "MIRACLEMAX OK - all 1000 services up");
     let (entries, lines) = (read.entries.len(), read.long.len() - 2);
@@ -242,7 +249,7 @@ proptest! {
             })
             .collect();
         let refs: Vec<(String, &Measure)> = measures.iter().map(|(l, m)| (l.clone(), m)).collect();
-        let output = Found { word: "OK", noun: "probe", said: &said, rows: &rows, measures: &refs }.text();
+        let output = Found { word: "OK", noun: "probe", well: "up", said: &said, rows: &rows, measures: &refs }.text();
         let read = read(&output).map_err(|why| TestCaseError::fail(format!("{why}\n{output}")))?;
         prop_assert!(read.entries.len() <= measures.len());
         let cut = read.long.iter().any(|line| line.contains("left out"));

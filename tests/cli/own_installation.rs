@@ -1,0 +1,178 @@
+//! `check --self` on a host of its own: config, secrets, state, a crontab of the user's own; in every form, and without
+//! touching anything.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::host::{Host, Ran};
+use crate::support::real;
+
+const CONFIG: &str = "[[service]]\nname = \"web\"\nchecks = [\"file:$DIR/up\"]\n\
+                      [[heartbeat]]\nname = \"outside\"\nurl_file = \"$DIR/url\"\nperiod = \"5m\"\n";
+
+/// One that has been looked at once, with a crontab of its user's own.
+fn host(crontab: &str) -> Host {
+    let host = Host::with(CONFIG);
+    host.write("up", "").write("url", "http://127.0.0.1:9/secret-path\n");
+    mode(&host, "url", 0o600);
+    mode(&host, "config.toml", 0o600);
+    tab(&host, crontab);
+    host.run(&["-q", "check"]).silent();
+    host
+}
+
+fn mode(host: &Host, name: &str, mode: u32) {
+    fs::set_permissions(host.path(name), fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// `PROGRAM` in it is the program under test.
+fn tab(host: &Host, crontab: &str) {
+    let program = real::miraclemax().display().to_string();
+    host.write("tab", &crontab.replace("PROGRAM", &program));
+    host.fake("crontab", "cat '$DIR/tab'");
+}
+
+fn findings(ran: &Ran) -> Vec<(String, String, String)> {
+    let json = ran.json();
+    let findings = json["findings"].as_array().expect("there are findings");
+    let text = |finding: &Value, key: &str| finding[key].as_str().unwrap_or_default().to_owned();
+    findings
+        .iter()
+        .map(|one| (text(one, "status"), text(one, "about"), text(one, "said")))
+        .collect()
+}
+
+#[track_caller]
+fn finds(host: &Host, status: &str, about: &str, want: &str) {
+    let ran = host.run(&["check", "--self", "-o", "json"]);
+    let found = findings(&ran);
+    let hit = found.iter().any(|(s, a, said)| s == status && a == about && said.contains(want));
+    assert!(hit, "no {status} {about} `{want}` in {found:#?}");
+    assert!(!ran.stdout.contains("secret-path"), "{ran:?}");
+}
+
+#[test]
+fn nothing_is_touched_and_all_forms_say_the_same() {
+    let host = host("* * * * * PROGRAM heal -q\n");
+    let before = host.snapshot("");
+    let json = host.run(&["check", "--self", "-o", "json"]);
+    let text = host.run(&["check", "--self"]);
+    let nagios = host.run(&["check", "--self", "-o", "nagios"]);
+    let calls = |snapshot: Vec<(std::path::PathBuf, std::time::SystemTime, Vec<u8>)>| {
+        snapshot
+            .into_iter()
+            .filter(|(path, ..)| !path.ends_with("calls") && path.components().count() > 0)
+            .map(|(path, _, bytes)| (path, bytes))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(calls(host.snapshot("")), calls(before));
+    // Nothing pings it, whatever else this machine has.
+    assert_eq!((json.code, text.code, nagios.code), (2, 2, 2), "{json:?}");
+    finds(&host, "critical", "heartbeat outside", "nothing that fires pings it");
+    assert!(nagios.stdout.starts_with("MIRACLEMAX CRITICAL - "), "{nagios:?}");
+    let first = findings(&json).remove(0);
+    assert_eq!(first.0, "critical", "the worst is first");
+    assert!(text.stdout.starts_with("CRITICAL  "), "{text:?}");
+    assert!(text.stdout.contains("hint: "), "{text:?}");
+}
+
+#[test]
+fn without_a_config_it_says_so_and_looks_at_what_there_is() {
+    let mut host = Host::new();
+    host.set("XDG_CONFIG_HOME", "/nowhere");
+    if !host.without_root() {
+        return;
+    }
+    let words = [
+        real::miraclemax().as_os_str().into(),
+        "check".into(),
+        "--self".into(),
+        "-o".into(),
+        "json".into(),
+    ];
+    let ran = host.finish(host.bare(words.to_vec()), "check --self", "");
+    let found = findings(&ran);
+    let has = |status: &str, about: &str, want: &str| {
+        found.iter().any(|(s, a, said)| s == status && a == about && said.contains(want))
+    };
+    assert!(
+        has("warning", "config", "there is none at `/nowhere/miraclemax/config.toml`"),
+        "{found:#?}"
+    );
+    assert!(has("critical", "state", "nothing was ever looked at"), "{found:#?}");
+}
+
+#[test]
+fn who_may_read_and_write_config_and_secrets_is_told() {
+    let host = host("");
+    for (file, bits, status, about, want) in [
+        ("config.toml", 0o666, "critical", "config", "can be written by everybody (mode 0666)"),
+        ("config.toml", 0o620, "warning", "config", "can be written by its group (mode 0620)"),
+        ("url", 0o640, "warning", "heartbeat outside", "is open to its group (mode 0640)"),
+        ("url", 0o604, "warning", "heartbeat outside", "is open to others (mode 0604)"),
+        ("state", 0o755, "warning", "state", "can be read by others (mode 0755)"),
+        ("state", 0o777, "critical", "state", "can be written by others (mode 0777)"),
+    ] {
+        let before = fs::metadata(host.path(file)).unwrap().permissions().mode();
+        mode(&host, file, bits);
+        finds(&host, status, about, want);
+        mode(&host, file, before & 0o777);
+    }
+    finds(&host, "ok", "secrets", "1 secret file, for the owner alone");
+    host.remove("url");
+    finds(&host, "critical", "heartbeat outside", "cannot be read: no such file or directory");
+    host.config(&format!(
+        "{CONFIG}[[notify]]\nvia = \"slack\"\nurl = \"http://127.0.0.1:9/secret-path\"\n"
+    ));
+    mode(&host, "config.toml", 0o644);
+    finds(&host, "warning", "config", "a secret is written in the config");
+    host.config("[[services]]\n");
+    finds(&host, "critical", "config", "the last one that loaded is in use");
+    host.remove("state/config.last-good.json");
+    finds(&host, "critical", "config", "it cannot be used: the configuration is wrong");
+}
+
+#[test]
+fn a_state_that_is_not_renewed_is_told_in_the_words_of_stale() {
+    let host = host("");
+    finds(&host, "ok", "state", "FRESH: last complete cycle");
+    host.age(Duration::from_secs(5000));
+    let word = host.run(&["stale"]).stdout;
+    let word = word.split(": ").nth(1).expect("a word").to_owned();
+    let stale = if word == "JUST-WOKE" { "warning" } else { "critical" };
+    finds(&host, stale, "state", &format!("{word}: last complete cycle"));
+    host.write("state/state.json", "{");
+    finds(&host, "unknown", "state", "UNREADABLE");
+    fs::remove_file(host.path("state/events.jsonl")).ok();
+    fs::create_dir(host.path("state/events.jsonl")).unwrap();
+    finds(&host, "critical", "events", "nothing can be written there");
+}
+
+#[test]
+fn a_secret_in_a_variable_has_to_be_set_where_cron_runs() {
+    let host = host("");
+    host.config(&CONFIG.replace("url_file = \"$DIR/url\"", "url_env = \"PING_URL\""));
+    for (crontab, lacks) in [
+        ("*/5 * * * * PROGRAM ping -q\n", true),
+        ("PING_URL=x\n*/5 * * * * PROGRAM ping -q\n", false),
+    ] {
+        tab(&host, crontab);
+        let ran = host.run(&["check", "--self", "-o", "json"]);
+        let no_cron = ran.stdout.contains("no cron daemon runs");
+        let said = findings(&ran);
+        let told = said
+            .iter()
+            .any(|(_, _, said)| said.contains("its secret is in the variable `PING_URL`"));
+        assert!(no_cron || told == lacks, "{said:#?}");
+    }
+}
+
+#[test]
+fn it_stands_alone() {
+    for more in ["--dry-run", "--notify", "--discover", "web"] {
+        assert_eq!(Host::new().run(&["check", "--self", more]).code, 64, "{more}");
+    }
+}
