@@ -2,6 +2,7 @@
 //! Decides nothing; the judge does.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -21,7 +22,7 @@ use crate::model::repeats::PastHeal;
 use crate::model::scrub::scrub;
 use crate::model::state::{Cycle, Flip, HAPPENINGS, Happening, State, Status};
 use crate::model::text::human_duration;
-use crate::model::time::Now;
+use crate::model::time::{Now, Stamp};
 use crate::model::trail::trails;
 use crate::model::verdict::{Look, Verdict};
 use crate::outcome::{Outcome, Refusal};
@@ -29,6 +30,7 @@ use crate::store::Dir;
 use crate::store::events::{self, Event, Kind};
 use crate::store::holds::Kept;
 use crate::store::lock::{self, Holder, Lock, Locked};
+use crate::store::outbox::Orphans;
 use crate::store::state::{self, Save};
 use crate::sys::clock::{self, Deadline};
 use crate::sys::journal::{Journal, JournalEntry, Priority};
@@ -49,6 +51,8 @@ pub(super) struct Memory<'a> {
     pub(super) holds: Vec<Kept>,
     /// The holds that this run found to have ended by themselves: their names, and in words how.
     pub(super) ended: Vec<(String, String)>,
+    /// Read when the first incident opens.
+    orphans: OnceLock<Orphans>,
     /// Until the state is saved for the last time.
     lock: Option<Lock>,
 }
@@ -105,6 +109,7 @@ impl<'a> Memory<'a> {
             rehearsal,
             holds: Vec::new(),
             ended: Vec::new(),
+            orphans: OnceLock::new(),
             lock: Some(lock),
         };
         for notice in &loaded.notices {
@@ -137,7 +142,9 @@ impl<'a> Memory<'a> {
         let prev = self.state.services.get(name);
         let (verdict, looks) = (sight.verdict.scrubbed(), sight.looks.clone());
         let looks = looks.into_iter().map(Look::scrubbed).collect();
-        let id = || format!("{name}-{}", now.wall.strftime("%Y%m%dT%H%M%SZ"));
+        let known = prev.map(|prev| &prev.looked);
+        let last = prev.and_then(|prev| prev.last_incident.as_ref());
+        let id = || self.incident_id(name, known, last.map(|last| last.id.as_str()), &now);
         let (mut state, flip) = transition(name, prev, verdict, looks, policy, &now, id);
         if sight.verdict.is_up()
             && let Some(instance) = sight.facts().and_then(|facts| facts.instance.clone())
@@ -165,6 +172,20 @@ impl<'a> Memory<'a> {
             self.flipped(flip);
         }
         flip
+    }
+
+    /// A name for an incident that opens now: that of one which a run told of and could not save, where it cannot be
+    /// another than the `last` that is known.
+    pub(super) fn incident_id(
+        &self,
+        name: &str,
+        known: Option<&Stamp>,
+        last: Option<&str>,
+        now: &Now,
+    ) -> String {
+        let orphans = self.orphans.get_or_init(|| Orphans::read(self.dir));
+        let found = orphans.incident(name, known, now).filter(|id| Some(id.as_str()) != last);
+        found.unwrap_or_else(|| format!("{name}-{}", now.wall.strftime("%Y%m%dT%H%M%SZ")))
     }
 
     /// Writes down what became of a reboot that was asked for, as soon as this look can tell.

@@ -16,7 +16,7 @@ use crate::model::window::Window;
 use crate::notify::Channel;
 use crate::report::email::{self, Late};
 use crate::store::events::Kind;
-use crate::store::outbox::{self, Delivery, Entry, Pending, Recorded};
+use crate::store::outbox::{self, Delivery, Entry, Pending, Receipt, Recorded};
 use crate::sys::clock::Deadline;
 
 /// Bound on all deliveries of a run together, whatever is left of the run itself.
@@ -31,7 +31,9 @@ const MANY: usize = 3;
 /// there: a disk that is full must not keep people from being told.
 pub(super) fn record(memory: &mut Memory, config: &Config, stories: &[Story]) -> Vec<Entry> {
     let mut unrecorded = Vec::new();
-    for story in stories {
+    // First of all: that they are told changes what they are counted by.
+    let numbers: Vec<u32> = stories.iter().map(|story| number_of(memory, story)).collect();
+    for (story, number) in stories.iter().zip(numbers) {
         let told_to = told_to(memory, story);
         let wants = |channel: &&Channel| {
             channel.wants(story, told_to.is_some_and(|told| told.contains_key(&channel.name)))
@@ -45,13 +47,6 @@ pub(super) fn record(memory: &mut Memory, config: &Config, stories: &[Story]) ->
             continue;
         }
         let names = channels.iter().map(|channel| channel.name.clone());
-        // What is told more than once has its minute to tell one from the next.
-        let reminder = matches!(story.change, Change::Reminder | Change::Escalated);
-        let number = if reminder {
-            u32::try_from(story.lasted.as_secs() / 60).unwrap_or(u32::MAX)
-        } else {
-            0
-        };
         let entry = Entry::new(story.clone(), number, memory.now().stamp(), names);
         let notices = match outbox::record(memory.dir, &entry) {
             Ok(Recorded::New { notices }) => notices,
@@ -66,6 +61,19 @@ pub(super) fn record(memory: &mut Memory, config: &Config, stories: &[Story]) ->
         }
     }
     unrecorded
+}
+
+/// Which one it is of those that are told more than once: by when the incident was last told before, which the state
+/// knows. A run that is killed before it saves comes to the same number again.
+fn number_of(memory: &Memory, story: &Story) -> u32 {
+    if !matches!(story.change, Change::Reminder | Change::Escalated) {
+        return 0;
+    }
+    let state = memory.state.services.get(&story.service);
+    let incident = state.and_then(|state| state.incident.as_ref());
+    let told = incident.and_then(|it| Some(it.told.as_ref()?.since(&it.opened)));
+    let seconds = told.unwrap_or(story.lasted).as_secs();
+    u32::try_from(seconds).unwrap_or(u32::MAX).saturating_add(1)
 }
 
 /// Who was told of the incident of a story, and when last.
@@ -188,7 +196,7 @@ impl Post<'_> {
         }
         let count = self.entries.lock().map_or(0, |entries| entries.len());
         let waiting = (0..count).filter_map(|index| self.waiting(index, channel));
-        let late = |entry: &Entry| entry.created.wall < self.began.wall;
+        let late = |entry: &Entry| entry.created.is_before(&self.began.stamp());
         for parcel in parcels(waiting.collect(), channel.digests(), late) {
             if by.passed() {
                 break;
@@ -204,8 +212,12 @@ impl Post<'_> {
                 reply_to: None,
             };
             let sent = channel.send(&out, by);
+            let receipt = self.receipt(&parcel, channel, &sent);
             for (index, entry) in &parcel.entries {
                 self.note(*index, channel, entry, &sent);
+            }
+            if let Some(receipt) = receipt {
+                receipt.settled(self.memory.dir);
             }
             if let Ok(mut delivered) = self.delivered.lock() {
                 match &sent {
@@ -307,6 +319,22 @@ impl Post<'_> {
         let quiet = |window: &Window| window.contains(self.began.wall);
         !story.critical
             && service.is_some_and(|service| service.policy.quiet_hours.iter().any(quiet))
+    }
+
+    /// What is kept while a letter of several that was taken is noted at each of them.
+    fn receipt(&self, parcel: &Parcel, channel: &Channel, sent: &Sent) -> Option<Receipt> {
+        let Sent::Accepted(taken) = sent else { return None };
+        if parcel.entries.len() < 2 {
+            return None;
+        }
+        let receipt = Receipt {
+            channel: channel.name.clone(),
+            at: self.memory.now().wall,
+            answer: taken.said.clone(),
+            ids: parcel.entries.iter().map(|(_, entry)| entry.id.clone()).collect(),
+        };
+        // Without it each of them is noted all the same.
+        receipt.keep(self.memory.dir).ok().map(|()| receipt)
     }
 
     /// Written at once: a message that was accepted must not be sent again, whatever happens next.

@@ -13,6 +13,7 @@ use crate::model::repeats::Repeats;
 use crate::model::scrub::scrub;
 use crate::model::state::Flip;
 use crate::model::story::{Change, Evidence, Story};
+use crate::store::digest;
 use crate::store::events::Kind;
 use crate::sys::journal::Priority;
 
@@ -130,11 +131,15 @@ pub(super) fn config_story(memory: &mut Memory, configured: &Configured) -> Opti
         return None;
     }
     let now = memory.now();
+    // Another way of being broken is another incident, also when no cycle has ended since.
+    let name = format!("config-{:016x}", digest(text.as_bytes()));
+    let known = memory.state.cycle.as_ref().map(|cycle| &cycle.finished);
+    let incident = memory.incident_id(&name, known, None, &now);
     memory.state.config_told = Some(text);
     Some(Story {
         name: name_of(&configured.config, &memory.host),
         critical: true,
-        incident: format!("config-{}", now.wall.strftime("%Y%m%dT%H%M%SZ")),
+        incident,
         reason: "the configuration is wrong; the last one that loaded is in use".into(),
         problems: told(problems),
         ..Story::new(Change::Config, &memory.host, now.wall)

@@ -72,6 +72,25 @@ impl Now {
     }
 }
 
+impl Stamp {
+    /// Whether it is earlier than `other`: within one boot by the boot clock, else by the wall clock.
+    pub fn is_before(&self, other: &Self) -> bool {
+        if self.boot == other.boot {
+            self.since_boot_ms < other.since_boot_ms
+        } else {
+            self.wall < other.wall
+        }
+    }
+
+    /// How long after `then` it is, as well as can be told; never negative.
+    pub fn since(&self, then: &Self) -> Duration {
+        if self.boot == then.boot {
+            return Duration::from_millis(self.since_boot_ms.saturating_sub(then.since_boot_ms));
+        }
+        Duration::try_from(self.wall.duration_since(then.wall)).unwrap_or_default()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,5 +123,22 @@ mod tests {
     fn a_stamp_ahead_of_the_boot_clock_is_now_not_negative() {
         let then = at("a", 1_000_000, 100).stamp();
         assert_eq!(at("a", 1_000_000, 40).elapsed(&then), Duration::ZERO);
+    }
+
+    #[test]
+    fn stamps_of_one_boot_are_ordered_by_its_clock_and_others_by_the_wall() {
+        let stamp = |boot: &str, wall, since_boot| at(boot, wall, since_boot).stamp();
+        let then = stamp("a", 1_000_000, 100);
+        for (later, before, since) in [
+            (stamp("a", 1_000_060, 160), true, 60),
+            (stamp("a", 0, 160), true, 60),
+            (stamp("a", 9_000_000, 40), false, 0),
+            (then.clone(), false, 0),
+            (stamp("b", 1_000_500, 30), true, 500),
+            (stamp("b", 999_500, 900), false, 0),
+        ] {
+            assert_eq!(then.is_before(&later), before, "{later:?}");
+            assert_eq!(later.since(&then), Duration::from_secs(since), "{later:?}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::store::bounded::prune;
+use crate::store::bounded::{oldest_first, prune};
 use crate::store::{Dir, atomic, dir, names};
 
 /// Bytes kept of one text: its end, where the errors are.
@@ -28,7 +28,10 @@ pub fn folder(dir: &Dir, id: &str) -> PathBuf {
 pub fn keep(dir: &Dir, id: &str, name: &str, text: &str) -> Result<PathBuf> {
     let folder = folder(dir, id);
     dir::make(&folder)?;
-    atomic::sweep(&folder);
+    // In all of them: the run after a killed one may have another incident.
+    for folder in oldest_first(&dir.incidents(), |_| true) {
+        atomic::sweep(&folder);
+    }
     let path = folder.join(names::safe(name));
     atomic::replace(&path, end_of(text).as_bytes())?;
     let visible = |name: &str| !name.starts_with('.');
@@ -93,5 +96,15 @@ mod tests {
         assert_eq!(names(&dir.incidents()).len(), INCIDENTS);
         assert_eq!(names(&folder(&dir, "last")).len(), TEXTS);
         assert!(folder(&dir, "last").join(format!("t-{}", TEXTS + 4)).exists());
+    }
+
+    #[test]
+    fn what_a_killed_run_left_of_another_incident_is_swept() {
+        let (_temp, dir) = dir();
+        let path = keep(&dir, "web-1", "evidence.txt", "x").unwrap();
+        let left = path.with_file_name(".evidence.txt.2000000000-0.tmp");
+        fs::write(&left, "half").unwrap();
+        keep(&dir, "web-2", "evidence.txt", "x").unwrap();
+        assert_eq!(names(&folder(&dir, "web-1")), ["evidence.txt"]);
     }
 }

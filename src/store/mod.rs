@@ -21,5 +21,6 @@ mod refuge;
 mod testing;
 
 pub use dir::Dir;
+pub use names::digest;
 pub use read::Unreadable;
 pub use refuge::refuge;

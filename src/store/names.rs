@@ -18,7 +18,7 @@ pub(super) fn safe(word: &str) -> String {
 
 /// FNV-1a, 64 bits: the same for ever and on every host, which the standard library's hasher does not promise.
 /// Not for secrets. Constants: <http://www.isthe.com/chongo/tech/comp/fnv/>.
-pub(super) fn digest(bytes: &[u8]) -> u64 {
+pub fn digest(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })

@@ -11,6 +11,7 @@ mod healing;
 mod holding;
 mod host_troubles;
 mod hostile;
+mod killed;
 mod last_good;
 mod logs;
 mod mailing;

@@ -178,6 +178,14 @@ impl Host {
         self.bare(all)
     }
 
+    /// The command line behind these words.
+    pub(crate) fn traced(&self, mut words: Vec<OsString>, args: &[&str]) -> Command {
+        let command = self.command(args);
+        words.push(command.get_program().to_owned());
+        words.extend(command.get_args().map(OsString::from));
+        self.bare(words)
+    }
+
     /// Exactly these words, in the host's environment.
     pub(crate) fn bare(&self, words: Vec<OsString>) -> Command {
         let mut words: Vec<OsString> = words;

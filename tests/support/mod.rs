@@ -11,4 +11,5 @@ pub(crate) mod prometheus;
 pub(crate) mod real;
 pub(crate) mod sink;
 pub(crate) mod smtp;
+pub(crate) mod strace;
 pub(crate) mod supervisor;

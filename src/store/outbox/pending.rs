@@ -8,6 +8,7 @@ use anyhow::Result;
 
 use super::entry::{Done, Entry};
 use super::files::{KEPT, done_folder, file, is_entry, read_json};
+use super::receipt::{honour, settle};
 use crate::store::bounded::{oldest_first, prune};
 use crate::store::lock::{Flock, try_flock};
 use crate::store::read::Unreadable;
@@ -65,6 +66,10 @@ fn list(dir: &Dir, mode: Mode) -> Pending {
                 .notices
                 .push(format!("cannot read the notification `{}`: {why}", path.display())),
         }
+    }
+    match mode {
+        Mode::Look => honour(dir, &mut pending.entries),
+        Mode::Tidy => settle(dir, &mut pending.entries),
     }
     pending.entries.sort_by(|a, b| (a.created.wall, &a.id).cmp(&(b.created.wall, &b.id)));
     pending

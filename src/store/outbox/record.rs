@@ -89,9 +89,12 @@ fn bury(dir: &Dir, entry: &Entry) -> Result<()> {
     dir::make(&folder)?;
     atomic::sweep(&folder);
     let stone = file(&folder, &id);
-    atomic::replace(&stone, &json(&Done { id, created, channels })?)?;
-    prune(&folder, KEPT, &stone, is_entry, |path| fs::remove_file(path));
     let path = file(&dir.outbox(), &entry.id);
+    if let Err(err) = atomic::replace(&stone, &json(&Done { id, created, channels })?) {
+        // On a full disk it can still be moved: then it is among the finished as it was, and not told again.
+        return fs::rename(&path, &stone).map_err(|_| err);
+    }
+    prune(&folder, KEPT, &stone, is_entry, |path| fs::remove_file(path));
     match fs::remove_file(&path) {
         Err(err) if err.kind() != std::io::ErrorKind::NotFound => {
             Err(atomic::explain(err, &dir.outbox()))
