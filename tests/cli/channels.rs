@@ -58,7 +58,7 @@ impl Receiver {
     }
 }
 
-fn answer(status: &str, headers: &str, body: &str) -> String {
+pub(super) fn answer(status: &str, headers: &str, body: &str) -> String {
     let length = body.len();
     format!(
         "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n{body}"
@@ -66,12 +66,12 @@ fn answer(status: &str, headers: &str, body: &str) -> String {
 }
 
 /// A port that nobody listens on.
-fn dead_port() -> u16 {
+pub(super) fn dead_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port is free").port()
 }
 
 /// Lets time pass for those that wait in the outbox.
-fn age_outbox(host: &Host, by: SignedDuration) {
+pub(super) fn age_outbox(host: &Host, by: SignedDuration) {
     for (path, _, bytes) in host.snapshot("state/outbox") {
         let name = path.to_str().expect("a plain name");
         if path.extension().is_none_or(|end| end != "json") || name.contains("/done/") {
