@@ -97,6 +97,11 @@ const KINDS: [(&str, Reader); 10] = [
 ];
 
 impl Kind {
+    /// Whether it keeps a list of what is down, and is no reader.
+    fn lists_outages(&self) -> bool {
+        matches!(self, Self::PagerDuty(_) | Self::Alertmanager(_))
+    }
+
     fn default_name(&self) -> String {
         match self {
             Self::Email(email) => format!("email:{}", email.first_recipient()),
@@ -138,9 +143,14 @@ impl Channel {
         // Of an unknown kind the other keys cannot be judged.
         let reader = fields.one_of("via", &KINDS)?;
         let name = fields.word("name");
+        let summary = fields.place_of("summary");
         let routing = Routing::read(&mut fields);
         let timeout = fields.duration("timeout").unwrap_or(TIMEOUT);
         let kind = reader(&mut fields);
+        if routing.summary.is_some() && kind.as_ref().is_some_and(Kind::lists_outages) {
+            let message = "`summary`: this keeps a list of what is down, and is no reader";
+            fields.problems().at_with_hint(&summary, message, "give it to an email, or a chat");
+        }
         let words = Words::read(&mut fields);
         fields.finish();
         let kind = kind?;
@@ -154,12 +164,7 @@ impl Channel {
         // What would end by itself later is over now, whether or not recoveries are to be told.
         let ends = story.change == Change::Resolved && told && self.renews();
         // Who keeps a list of what is down has no use for what is none.
-        ends || !(news && self.lists_outages()) && self.routing.wants(&self.name, story, told)
-    }
-
-    /// Whether it keeps a list of what is down, and is no reader.
-    fn lists_outages(&self) -> bool {
-        matches!(self.kind, Kind::PagerDuty(_) | Kind::Alertmanager(_))
+        ends || !(news && self.kind.lists_outages()) && self.routing.wants(&self.name, story, told)
     }
 
     /// Whether several stories may be one message; where each is a record of its own they are not.

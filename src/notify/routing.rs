@@ -264,6 +264,8 @@ mod tests {
             let (_, problems) = read(&format!("{SOME}{more}"));
             assert!(problems.contains(want), "{more}: {problems}");
         }
+        let list = "via = 'pagerduty'\nrouting_key = 'k'\nsummary = '08:00'";
+        assert!(read(list).1.contains("no reader"));
         let never = routing("remind_every = 'never'\nsummary = 'Mon 08:00'");
         assert!(routing("summary = '08:00'\non = []").on.is_empty(), "for summaries alone");
         assert_eq!(never.remind_every, Some(None));
