@@ -124,6 +124,9 @@ pub(super) fn deliver(
     for notice in notices {
         memory.event(Kind::Notification, "", "", &notice);
     }
+    // One whose folder could not be synced is there all the same.
+    let known = |entry: &Entry| entries.iter().any(|other| other.id == entry.id);
+    let unrecorded: Vec<Entry> = unrecorded.into_iter().filter(|it| !known(it)).collect();
     entries.extend(unrecorded);
     let renewing = matches!(turn, Ok(Some(_))) && config.notify.iter().any(Channel::renews);
     if entries.is_empty() && !renewing {

@@ -21,7 +21,7 @@ const CALLS: &str = "trace=?open,openat,write,pwrite64,writev,ftruncate,/^rename
                      sendto,sendmsg,recvfrom,clone,clone3,?vfork";
 
 /// Runs at a time.
-const WORKERS: usize = 4;
+pub(super) const WORKERS: usize = 4;
 
 /// Down, and its restart is a lie.
 const LOST: &str =
@@ -35,8 +35,8 @@ const COMMAND: &str = "[[notify]]\nvia = \"command\"\ncommand = [\"$DIR/bin/tell
 const WEBHOOK: &str = "[[notify]]\nvia = \"webhook\"\nurl = \"http://127.0.0.1:PORT$DIR\"\n";
 
 /// One history whose last run is killed.
-struct Scene {
-    name: &'static str,
+pub(super) struct Scene {
+    pub(super) name: &'static str,
     /// Services and channels.
     config: String,
     /// `IN_VAIN`, or `IN_TIME`.
@@ -45,12 +45,12 @@ struct Scene {
     well: bool,
     /// The config is broken then.
     broken: bool,
-    args: &'static [&'static str],
+    pub(super) args: &'static [&'static str],
     /// The first call whose kill is worth a try: those before are another scene's, too.
     from: &'static str,
 }
 
-fn scenes() -> Vec<Scene> {
+pub(super) fn scenes() -> Vec<Scene> {
     let one = LOST.replace("NAME", "web");
     let three: String = ["web", "db", "mq"].map(|name| LOST.replace("NAME", name)).concat();
     let (both, other) = ([COMMAND, WEBHOOK].concat(), [WEBHOOK, COMMAND].concat());
@@ -79,7 +79,7 @@ fn scenes() -> Vec<Scene> {
 
 impl Scene {
     /// A host on which the run to be killed is the next one.
-    fn host(&self, sink: &Sink) -> Host {
+    pub(super) fn host(&self, sink: &Sink) -> Host {
         let policy = format!("{}stable_for = \"1ms\"\nretry_after = \"1h\"\n", self.policy);
         let config = self.config.replace("verify_for = \"1s\"\nstable_for = \"1s\"\n", &policy);
         let config = config.replace("PORT", &sink.port().to_string());
@@ -104,7 +104,7 @@ impl Scene {
 }
 
 /// What was told over one channel: by service and change, the names it was told under.
-type Told = BTreeMap<(String, String), Vec<String>>;
+pub(super) type Told = BTreeMap<(String, String), Vec<String>>;
 
 fn told(letters: impl Iterator<Item = Value>) -> Told {
     let mut told = Told::new();
@@ -118,7 +118,7 @@ fn told(letters: impl Iterator<Item = Value>) -> Told {
     told
 }
 
-fn told_over_both(host: &Host, sink: &Sink) -> BTreeMap<&'static str, Told> {
+pub(super) fn told_over_both(host: &Host, sink: &Sink) -> BTreeMap<&'static str, Told> {
     // A killed run does not wait for the program that it has started.
     real::wait_until("the program has ended", BOUND, || (!host.runs("bin/tell")).then_some(()));
     let lines = host.read("told");
@@ -130,7 +130,7 @@ fn told_over_both(host: &Host, sink: &Sink) -> BTreeMap<&'static str, Told> {
 }
 
 /// Whether it is written down that this channel took that story.
-fn noted(host: &Host, channel: &str, story: &(String, String)) -> bool {
+pub(super) fn noted(host: &Host, channel: &str, story: &(String, String)) -> bool {
     host.snapshot("state/outbox").iter().any(|(path, _, bytes)| {
         let kept: Value = serde_json::from_slice(bytes).unwrap_or_default();
         let id = kept["id"].as_str().unwrap_or_default();
@@ -138,12 +138,14 @@ fn noted(host: &Host, channel: &str, story: &(String, String)) -> bool {
         !path.to_string_lossy().contains(".tmp")
             && id.starts_with(service)
             && id.ends_with(&format!("-{}", story.1))
-            && !kept["channels"][channel]["accepted"].is_null()
+            // On a full disk it was moved there as it was.
+            && (path.parent().is_some_and(|folder| folder.ends_with("done"))
+                || !kept["channels"][channel]["accepted"].is_null())
     })
 }
 
 /// What is left that nobody will read.
-fn litter(host: &Host) -> Vec<PathBuf> {
+pub(super) fn litter(host: &Host) -> Vec<PathBuf> {
     let all = host.snapshot("state").into_iter().map(|(path, ..)| path);
     let left = |path: &PathBuf| {
         path.extension().is_some_and(|end| end == "tmp") || path.ends_with("broken")

@@ -8,6 +8,7 @@ mod discovering;
 mod drilling;
 mod every_channel;
 mod evidence;
+mod full_disk;
 mod healing;
 mod holding;
 mod host_troubles;
