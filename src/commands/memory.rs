@@ -322,11 +322,13 @@ impl<'a> Memory<'a> {
             return self.save(Save::Partial);
         }
         let now = self.now();
+        let after = self.state.cycle.as_ref().map(|cycle| now.elapsed(&cycle.finished));
         let count = self.state.cycle.as_ref().map_or(0, |cycle| cycle.count) + 1;
         self.state.cycle = Some(Cycle {
             finished: now.stamp(),
             took_ms: u64::try_from(self.setup.watch.read().as_millis()).unwrap_or(u64::MAX),
             command: command.to_owned(),
+            after_ms: after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
             count,
             awake_ms: u64::try_from(clock::monotonic().as_millis()).ok(),
             services: config.services.iter().map(|service| service.name.clone()).collect(),

@@ -29,6 +29,8 @@ pub struct Since {
     pub unseen: Option<(Timestamp, Timestamp)>,
     /// How long the host was awake meanwhile, as far as that is known.
     pub awake: Duration,
+    /// It was run more often before: that nobody looked is not how it always is here.
+    pub out_of_rhythm: bool,
 }
 
 impl Since {
@@ -38,9 +40,11 @@ impl Since {
         let finished = &last.finished;
         let gone = now.elapsed(finished);
         let unseen = (gone > usual).then_some((finished.wall, now.wall));
+        let before = last.after_ms.map(Duration::from_millis);
+        let out_of_rhythm = before.is_some_and(|before| before <= usual);
         if finished.boot != now.boot {
             let (booted, awake) = (Some(now.since_boot), awake.min(now.since_boot));
-            return Self { booted, unseen, awake, ..Self::default() };
+            return Self { booted, unseen, awake, out_of_rhythm, ..Self::default() };
         }
         let awake = last
             .awake_ms
@@ -56,6 +60,7 @@ impl Since {
             set: if set.unsigned_abs() < SET { SignedDuration::ZERO } else { set },
             unseen,
             awake,
+            out_of_rhythm,
         }
     }
 
@@ -78,7 +83,8 @@ impl Since {
     }
 
     /// What of it people should be told, and since when it was so. A host that slept is used to that, and a clock that
-    /// was set is a line in the events; `asked` says that the restart was this program's own doing.
+    /// was set is a line in the events; `asked` says that the restart was this program's own doing. Where
+    /// it is run more seldom than `usual` there is a gap each time, which is shown, and no news.
     pub fn story(
         &self,
         usual: Duration,
@@ -87,7 +93,9 @@ impl Since {
     ) -> Option<(Change, String, Timestamp)> {
         let idle = self.awake > usual;
         match (self.unseen, self.booted) {
-            (Some((from, _)), _) if idle => Some((Change::Gap, self.why(usual), from)),
+            (Some((from, _)), _) if idle && self.out_of_rhythm => {
+                Some((Change::Gap, self.why(usual), from))
+            }
             (unseen, Some(ago)) if !asked => {
                 let text = match unseen {
                     Some(_) => self.why(usual),
@@ -164,6 +172,7 @@ mod tests {
             command: "heal".into(),
             count: 1,
             awake_ms: Some(awake * 1000),
+            after_ms: Some(60_000),
             services: Vec::new(),
             config_broken: None,
             oom_kills: None,
@@ -227,6 +236,9 @@ mod tests {
     fn people_are_told_of_gaps_and_restarts_and_not_of_sleep_or_clocks() {
         use Change::{Gap, Restarted};
         let hours = |n: u64| n * 3600;
+        let seldom = Cycle { after_ms: Some(3_600_000), ..cycle(1000, 1000) };
+        let seldom = Since::cycle(&seldom, secs(1000 + hours(4)), USUAL, &now(1000 + hours(4)));
+        assert_eq!(seldom.story(USUAL, false, &now(1000 + hours(4))), None);
         for (awake, at, asked, want) in [
             (1060, now(1060), false, None),
             (1060, now(1060 + hours(4)), false, None), // slept

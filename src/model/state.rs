@@ -118,6 +118,9 @@ pub struct Cycle {
     pub took_ms: u64,
     /// `check` or `heal`.
     pub command: String,
+    /// How long it finished after the one before, in milliseconds: the rhythm in which it is run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_ms: Option<u64>,
     /// How many cycles have finished on this state, to tell a renewed file from a touched one.
     pub count: u64,
     /// Time awake since boot when it finished, in milliseconds: with the boot clock it tells how long the

@@ -64,6 +64,7 @@ pub(super) fn state(secs: u64) -> State {
             took_ms: 12,
             command: "heal".into(),
             count: secs,
+            after_ms: None,
             services: vec!["web".into()],
             config_broken: None,
             oom_kills: None,

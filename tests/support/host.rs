@@ -346,16 +346,22 @@ impl Host {
     }
 }
 
+/// How long the boot lasted in which what is older than this one was, in milliseconds.
+const LONG_BOOT_MS: u64 = 1000 * 86_400_000;
+
 /// Shifts every moment in a state into the past.
 fn older(value: &mut Value, by: Duration) {
     match value {
         Value::Object(map) => {
             if map.contains_key("since_boot_ms") {
                 let ms = map["since_boot_ms"].as_u64().expect("milliseconds");
-                match ms.checked_sub(u64::try_from(by.as_millis()).expect("a short time")) {
-                    Some(ms) => map["since_boot_ms"] = ms.into(),
-                    // Before this boot: then it was another one, and the wall clock tells.
-                    None => map["boot"] = "another-boot".into(),
+                let by = u64::try_from(by.as_millis()).expect("a short time");
+                if let Some(ms) = ms.checked_sub(by) {
+                    map["since_boot_ms"] = ms.into();
+                } else {
+                    // Before this boot: then it was another one, a long one, and the wall clock tells.
+                    map["boot"] = "another-boot".into();
+                    map["since_boot_ms"] = (ms + LONG_BOOT_MS - by).into();
                 }
             }
             for (key, value) in map.iter_mut() {
