@@ -11,6 +11,8 @@ use crate::model::story::Change;
 use crate::model::text::human_duration;
 use crate::model::time::Now;
 
+/// How a notice of such a time begins.
+const UNSEEN: &str = "nobody looked";
 /// Less sleep than this is none: the clocks are not read at one moment.
 const SLEEP: Duration = Duration::from_secs(60);
 /// A wall clock that is set by less than this is being kept right.
@@ -68,7 +70,7 @@ impl Since {
     pub fn notices(&self, usual: Duration) -> Vec<String> {
         let mut notices = Vec::new();
         if let Some((from, to)) = self.unseen {
-            notices.push(format!("nobody looked {}: {}", between(from, to), self.why(usual)));
+            notices.push(format!("{UNSEEN} {}: {}", between(from, to), self.why(usual)));
         } else if let Some(ago) = self.booted {
             notices.push(format!("the host was restarted, {} ago", human_duration(ago)));
         } else if !self.slept.is_zero() {
@@ -129,6 +131,11 @@ impl Since {
             None => format!("the host slept for {}", human_duration(self.slept)),
         }
     }
+}
+
+/// Whether a notice tells of a time when nobody looked.
+pub fn is_unseen(notice: &str) -> bool {
+    notice.starts_with(UNSEEN)
 }
 
 /// Why what is down is given time before anything is done about it, and how much; none when it is not.

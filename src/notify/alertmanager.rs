@@ -15,6 +15,7 @@ use crate::model::story::{Change, Story};
 use crate::notify::keys;
 use crate::notify::phase::{Phase, severity};
 use crate::notify::post::{Answer, Call, Hidden};
+use crate::notify::reach::{self, Reached};
 use crate::notify::words;
 use crate::sys::clock::{self, Deadline};
 use crate::sys::http;
@@ -66,6 +67,22 @@ impl Alertmanager {
 
     pub(super) fn server(&self) -> &str {
         self.server.split_once("://").map_or(&self.server, |(_, rest)| rest)
+    }
+
+    /// The server's own word for whether it is ready
+    /// (<https://prometheus.io/docs/alerting/latest/management_api/>).
+    pub(super) fn reach(&self, by: Deadline) -> Reached {
+        self.ready(by).unwrap_or_else(Reached::from)
+    }
+
+    fn ready(&self, by: Deadline) -> Result<Reached, Sent> {
+        let mut hidden = Hidden::default();
+        let call = self.logged_in(Call::get(format!("{}/-/ready", self.server)), &mut hidden)?;
+        let answer = call.send(by, &hidden)?;
+        Ok(match answer.status() {
+            200 => Reached::yes(format!("{} is ready", self.server()), "whom it tells"),
+            _ => reach::refused(&answer, &answer.text()),
+        })
     }
 
     /// Where its secrets are.
@@ -145,21 +162,21 @@ impl Alertmanager {
 
     fn ask(&self, alerts: Vec<Value>, by: Deadline) -> Result<Sent, Sent> {
         let mut hidden = Hidden::default();
-        let url = format!("{}/api/v2/alerts", self.server);
-        let mut call = Call::json(&url, &Value::Array(alerts));
-        let said = match (&self.token, &self.login) {
-            (Some(token), _) => Some(format!("Bearer {}", hidden.read(token)?.reveal())),
-            (None, Some((user, password))) => {
-                let password = hidden.read(password)?;
-                Some(http::basic(user, &password).reveal().to_owned())
-            }
-            (None, None) => None,
-        };
-        if let Some(said) = said {
-            http::valid_header("Authorization", &said).map_err(Sent::Later)?;
-            call = call.header("Authorization", &said);
-        }
+        let call = Call::json(&format!("{}/api/v2/alerts", self.server), &Value::Array(alerts));
+        let call = self.logged_in(call, &mut hidden)?;
         call.send(by, &hidden).map(|answer| judge(&answer))
+    }
+
+    fn logged_in(&self, call: Call, hidden: &mut Hidden) -> Result<Call, Sent> {
+        let said = match (&self.token, &self.login) {
+            (Some(token), _) => format!("Bearer {}", hidden.read(token)?.reveal()),
+            (None, Some((user, password))) => {
+                http::basic(user, &hidden.read(password)?).reveal().to_owned()
+            }
+            (None, None) => return Ok(call),
+        };
+        http::valid_header("Authorization", &said).map_err(Sent::Later)?;
+        Ok(call.header("Authorization", &said))
     }
 }
 

@@ -5,9 +5,11 @@ use crate::model::fields::Fields;
 use crate::model::letter::{Outgoing, Sent};
 use crate::model::text::one_line;
 use crate::notify::facts;
+use crate::notify::reach::Reached;
 use crate::notify::template::Template;
 use crate::sys::clock::Deadline;
 use crate::sys::exec::{self, Ended};
+use crate::sys::programs::{self, Absent};
 
 /// `EX_DATAERR` and `EX_NOUSER` of `sysexits.h`: what it was told, or whom it should tell, is refused. Whatever else
 /// it ends with can be mended: most programs say 1 for a line that is down.
@@ -58,6 +60,22 @@ impl Command {
     /// The program's name without its directory.
     pub(super) fn name(&self) -> &str {
         self.program.rsplit('/').next().unwrap_or(&self.program)
+    }
+
+    /// Whether there is such a program. It is not started.
+    pub(super) fn reach(&self, by: Deadline) -> Reached {
+        let path = std::env::var("PATH").unwrap_or_default();
+        match programs::find(&self.program, &path, by.left()) {
+            Ok(at) => {
+                let said = format!("`{}` can be run", one_line(&at.display().to_string(), 120));
+                let bare = "whether cron's PATH leads there, and what it does with a message";
+                let unproven =
+                    if self.program.contains('/') { "what it does with a message" } else { bare };
+                Reached::yes(said, unproven)
+            }
+            Err(Absent::No(why)) => Reached::No(why),
+            Err(Absent::Unknown(why)) => Reached::Unknown(why),
+        }
     }
 
     /// Runs it.

@@ -7,10 +7,12 @@ use crate::model::fields::Fields;
 use crate::model::letter::{Outgoing, Sent};
 use crate::model::secret::SecretSource;
 use crate::model::story::Story;
+use crate::model::text::one_line;
 use crate::notify::fit::{self, utf16};
 use crate::notify::keys;
 use crate::notify::phase::Phase;
 use crate::notify::post::{self, Answer, Call, Hidden};
+use crate::notify::reach::{self, Reached};
 use crate::sys::clock::Deadline;
 
 /// Characters of the text before an embed, and of an embed's description; counted in UTF-16, which is never fewer.
@@ -28,6 +30,28 @@ impl Discord {
     /// Takes `url`.
     pub(super) fn read(fields: &mut Fields<'_>) -> Option<Self> {
         keys::secret_url(fields).map(|url| Self { url })
+    }
+
+    /// The webhook as Discord describes it, which posts nothing.
+    pub(super) fn reach(&self, by: Deadline) -> Reached {
+        let mut hidden = Hidden::default();
+        let answer = hidden
+            .read(&self.url)
+            .and_then(|url| Call::get(url.reveal().to_owned()).send(by, &hidden));
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(sent) => return sent.into(),
+        };
+        let json = answer.json();
+        if answer.status() == 200 && json["channel_id"].is_string() {
+            let name = one_line(json["name"].as_str().unwrap_or("a webhook"), 60);
+            return Reached::yes(
+                format!("the webhook `{name}` is known"),
+                "whether a message arrives",
+            );
+        }
+        let said = json["message"].as_str().map_or_else(|| answer.text(), str::to_owned);
+        reach::refused(&answer, &said)
     }
 
     /// Where its secrets are.

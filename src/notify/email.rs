@@ -7,6 +7,7 @@ use crate::model::fields::Fields;
 use crate::model::letter::{Letter, Sent};
 use crate::model::secret::SecretSource;
 use crate::model::text::one_line;
+use crate::notify::reach::Reached;
 use crate::sys::clock::{self, Deadline};
 use crate::sys::mail::{Mail, Mailbox, Relay, Security, Server};
 use crate::sys::secret;
@@ -53,6 +54,16 @@ impl Email {
 
     pub(super) fn first_recipient(&self) -> String {
         self.to.first().map(Mailbox::address).unwrap_or_default()
+    }
+
+    /// Logs in, or looks whether the program is there; no letter is begun.
+    pub(super) fn reach(&self, by: Deadline) -> Reached {
+        let found =
+            self.relay().map_err(|why| format!("{why:#}")).and_then(|relay| relay.reach(by));
+        match found {
+            Ok(said) => Reached::yes(said, "whether it takes a letter for these people"),
+            Err(why) => Reached::No(why),
+        }
     }
 
     /// Where its secrets are.

@@ -12,6 +12,7 @@ mod ntfy;
 mod pagerduty;
 mod phase;
 mod post;
+mod reach;
 mod routing;
 mod secrets;
 mod slack;
@@ -33,6 +34,7 @@ use crate::model::story::{Change, Story};
 use crate::sys::clock::Deadline;
 
 pub use email::Email;
+pub use reach::Reached;
 pub use routing::{Routing, Severity};
 
 use alertmanager::Alertmanager;

@@ -11,6 +11,7 @@ use crate::notify::fit;
 use crate::notify::keys;
 use crate::notify::phase::Phase;
 use crate::notify::post::{Answer, Call, Hidden};
+use crate::notify::reach::{self, Reached};
 use crate::sys::clock::Deadline;
 use crate::sys::http;
 
@@ -38,6 +39,22 @@ impl Ntfy {
 
     pub(super) fn server(&self) -> &str {
         self.server.split_once("://").map_or(&self.server, |(_, rest)| rest)
+    }
+
+    /// The server's own word for how it is.
+    pub(super) fn reach(&self, by: Deadline) -> Reached {
+        let answer =
+            match Call::get(format!("{}/v1/health", self.server)).send(by, &Hidden::default()) {
+                Ok(answer) => answer,
+                Err(sent) => return sent.into(),
+            };
+        match (answer.status(), answer.json()["healthy"].as_bool()) {
+            (200, Some(true)) => {
+                let said = format!("{} is healthy", self.server());
+                Reached::yes(said, "whether it takes this topic and token")
+            }
+            _ => reach::refused(&answer, &answer.text()),
+        }
     }
 
     /// Where its secrets are.

@@ -12,6 +12,7 @@ use crate::notify::fit;
 use crate::notify::keys;
 use crate::notify::phase::{Phase, severity};
 use crate::notify::post::{Answer, Call, Hidden};
+use crate::notify::reach::{self, Reached};
 use crate::notify::words::Own;
 use crate::sys::clock::Deadline;
 
@@ -34,6 +35,17 @@ impl PagerDuty {
         let key = keys::secret(fields, ["routing_key", "routing_key_file", "routing_key_env"]);
         let server = keys::server(fields, "https://events.pagerduty.com");
         Some(Self { key: key?, server: server? })
+    }
+
+    /// A line to the server: it can be asked nothing but to take an event.
+    pub(super) fn reach(&self, by: Deadline) -> Reached {
+        let mut hidden = Hidden::default();
+        match hidden.read(&self.key) {
+            Ok(_) => {
+                reach::line(&self.server, &hidden, by, "whether the routing key is known there")
+            }
+            Err(sent) => sent.into(),
+        }
     }
 
     /// Where its secrets are.

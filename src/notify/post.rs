@@ -42,6 +42,11 @@ impl Call {
         }
     }
 
+    /// Only asks.
+    pub(super) fn get(url: String) -> Self {
+        Self { method: "GET", url, headers: Vec::new(), body: Vec::new() }
+    }
+
     /// With another header.
     pub(super) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));

@@ -10,6 +10,7 @@ use crate::model::secret::SecretSource;
 use crate::notify::fit;
 use crate::notify::keys;
 use crate::notify::post::{Answer, Call, Hidden};
+use crate::notify::reach::{self, Reached};
 use crate::sys::clock::Deadline;
 
 /// Characters of a section's text, as it is sent; counted in UTF-16, which is never fewer.
@@ -26,6 +27,15 @@ impl Slack {
     /// Takes `url`.
     pub(super) fn read(fields: &mut Fields<'_>) -> Option<Self> {
         keys::secret_url(fields).map(|url| Self { url })
+    }
+
+    /// A line to the host of the webhook: that can be asked nothing but to post.
+    pub(super) fn reach(&self, by: Deadline) -> Reached {
+        let mut hidden = Hidden::default();
+        match hidden.read(&self.url) {
+            Ok(url) => reach::line(url.reveal(), &hidden, by, "whether the webhook is known there"),
+            Err(sent) => sent.into(),
+        }
     }
 
     /// Where its secrets are.

@@ -7,9 +7,11 @@ use crate::model::fields::Fields;
 use crate::model::letter::{Outgoing, Sent};
 use crate::model::node;
 use crate::model::secret::SecretSource;
+use crate::model::text::one_line;
 use crate::notify::fit::{self, utf16};
 use crate::notify::keys;
 use crate::notify::post::{self, Answer, Call, Hidden};
+use crate::notify::reach::{self, Reached};
 use crate::sys::clock::Deadline;
 
 /// UTF-16 units of a text, after its entities were parsed.
@@ -41,6 +43,29 @@ impl Telegram {
         &self.chat
     }
 
+    /// Who the bot is, and whether it knows the chat.
+    pub(super) fn reach(&self, by: Deadline) -> Reached {
+        self.known(by).unwrap_or_else(Reached::from)
+    }
+
+    fn known(&self, by: Deadline) -> Result<Reached, Sent> {
+        let mut hidden = Hidden::default();
+        let token = hidden.read(&self.token)?;
+        let url = |method: &str| format!("{}/bot{}/{method}", self.server, token.reveal());
+        let bot = Call::get(url("getMe")).send(by, &hidden)?;
+        let found = bot.json();
+        let (200, Some(name)) = (bot.status(), found["result"]["username"].as_str()) else {
+            return Ok(reach::refused(&bot, &said(&bot)));
+        };
+        let chat = json!({ "chat_id": self.chat_id() });
+        let answer = Call::json(&url("getChat"), &chat).send(by, &hidden)?;
+        if answer.status() != 200 || answer.json()["ok"] != true {
+            return Ok(reach::refused(&answer, &said(&answer)));
+        }
+        let said = format!("@{} knows the chat {}", one_line(name, 60), self.chat);
+        Ok(Reached::yes(said, "whether it may write there"))
+    }
+
     /// Where its secrets are.
     pub(super) fn secrets(&self) -> Vec<&SecretSource> {
         vec![&self.token]
@@ -69,10 +94,13 @@ impl Telegram {
         answer.map_or_else(|sent| sent, |answer| judge(&answer))
     }
 
+    fn chat_id(&self) -> Value {
+        self.chat.parse::<i64>().map_or_else(|_| json!(self.chat), Value::from)
+    }
+
     fn message(&self, text: &str, html: bool) -> Value {
-        let chat = self.chat.parse::<i64>().map_or_else(|_| json!(self.chat), Value::from);
         let mut message = json!({
-            "chat_id": chat,
+            "chat_id": self.chat_id(),
             "text": text,
             "link_preview_options": { "is_disabled": true },
         });

@@ -29,7 +29,8 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    fn new(text: &str) -> Self {
+    /// As it came.
+    pub(super) fn new(text: &str) -> Self {
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{text}"));
         let (line, head) = head.split_once("\r\n").unwrap_or((head, ""));
         Self { line: line.into(), head: head.into(), body: body.into() }

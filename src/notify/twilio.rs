@@ -6,8 +6,10 @@ use url::form_urlencoded;
 use crate::model::fields::Fields;
 use crate::model::letter::{Outgoing, Sent};
 use crate::model::secret::SecretSource;
+use crate::model::text::one_line;
 use crate::notify::keys;
 use crate::notify::post::{Answer, Call, Hidden};
+use crate::notify::reach::{self, Reached};
 use crate::notify::sms;
 use crate::notify::words::Own;
 use crate::sys::clock::Deadline;
@@ -62,6 +64,39 @@ impl Twilio {
         &self.to
     }
 
+    /// The account, or with an API key, which may not look at that, its last message.
+    pub(super) fn reach(&self, by: Deadline) -> Reached {
+        let mut hidden = Hidden::default();
+        let token = match hidden.read(&self.token) {
+            Ok(token) => token,
+            Err(sent) => return sent.into(),
+        };
+        let login = http::basic(&self.user, &token);
+        let account = format!("{}/2010-04-01/Accounts/{}", self.server, self.account);
+        let own = self.user == self.account;
+        let url = if own {
+            format!("{account}.json")
+        } else {
+            format!("{account}/Messages.json?PageSize=1")
+        };
+        let call = Call::get(url).header("Authorization", login.reveal());
+        let answer = match call.send(by, &hidden) {
+            Ok(answer) => answer,
+            Err(sent) => return sent.into(),
+        };
+        let json = answer.json();
+        match (answer.status(), json["status"].as_str()) {
+            (200, Some(status)) if own && status != "active" => {
+                Reached::No(format!("the account is {}", one_line(status, 40)))
+            }
+            (200, _) if own || json["messages"].is_array() => {
+                let said = "it knows the account, and takes its login";
+                Reached::yes(said, "whether a message to that telephone is delivered")
+            }
+            _ => reach::refused(&answer, &said(&answer)),
+        }
+    }
+
     /// Where its secrets are.
     pub(super) fn secrets(&self) -> Vec<&SecretSource> {
         vec![&self.token]
@@ -98,9 +133,15 @@ fn judge(answer: &Answer) -> Sent {
     if let (201, Some(sid)) = (answer.status(), json["sid"].as_str()) {
         return answer.accepted(&format!("message {sid}"));
     }
+    answer.refused(&said(answer), None)
+}
+
+/// Why it says no: `21211: …`.
+fn said(answer: &Answer) -> String {
+    let json = answer.json();
     let said = json["message"].as_str().map_or_else(|| answer.text(), str::to_owned);
     let code = json["code"].as_u64().map(|code| format!("{code}: ")).unwrap_or_default();
-    answer.refused(&format!("{code}{said}"), None)
+    format!("{code}{said}")
 }
 
 /// An identifier of Twilio's: two letters, and 32 digits of a hexadecimal number.

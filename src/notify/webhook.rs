@@ -12,6 +12,7 @@ use crate::model::secret::{Secret, SecretSource};
 use crate::notify::facts;
 use crate::notify::keys;
 use crate::notify::post::{Answer, Call, Hidden};
+use crate::notify::reach::{self, Reached};
 use crate::notify::template::{Template, in_json};
 use crate::sys::clock::{self, Deadline};
 use crate::sys::http;
@@ -58,6 +59,15 @@ impl Webhook {
         let secret = fields.secret("secret", "secret_file", "secret_env");
         let digests = fields.flag("digests").unwrap_or(true);
         Some(Self { url: url?, method, headers, body, secret, digests })
+    }
+
+    /// A line to the host of the URL: what a request would do there is not known.
+    pub(super) fn reach(&self, by: Deadline) -> Reached {
+        let mut hidden = Hidden::default();
+        match hidden.read(&self.url) {
+            Ok(url) => reach::line(url.reveal(), &hidden, by, "whether it takes a message"),
+            Err(sent) => sent.into(),
+        }
     }
 
     /// Where its secrets are.

@@ -281,6 +281,11 @@ fn agent(request: &Request, uri: &Uri, deadline: Deadline, noted: &Arc<Noted>) -
     Agent::with_parts(config, Net { proxy, tcp, tls }, Names { unix: false })
 }
 
+/// Whether a request for `url` goes through the environment's proxy.
+pub fn is_proxied(url: &str) -> bool {
+    parse(url).is_ok_and(|uri| !is_here(&uri) && Proxy::try_from_env().is_some())
+}
+
 /// This very host, by its usual names.
 fn is_here(uri: &Uri) -> bool {
     let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');

@@ -17,6 +17,7 @@ use crate::model::letter::{Letter, Sent};
 use crate::model::secret::Secret;
 use crate::model::text::one_line;
 use crate::sys::clock::Deadline;
+use crate::sys::programs::{self, Absent};
 
 /// The longest subject that is sent, in characters.
 const SUBJECT: usize = 250;
@@ -119,6 +120,23 @@ impl Relay {
         match self {
             Self::Smtp(server) => smtp::send(server, message, deadline),
             Self::Sendmail(program) => sendmail::send(program, &message, deadline),
+        }
+    }
+
+    /// Whether it would take a mail, as far as can be told without one: connects, goes over to TLS, logs in; or looks
+    /// whether the program is there. What it said, or why not.
+    pub fn reach(&self, deadline: Deadline) -> Result<String, String> {
+        match self {
+            Self::Smtp(server) => smtp::reach(server, deadline),
+            Self::Sendmail(program) => {
+                let path = std::env::var("PATH").unwrap_or_default();
+                match programs::find(program, &path, deadline.left()) {
+                    Ok(at) => {
+                        Ok(format!("`{}` can be run", one_line(&at.display().to_string(), 120)))
+                    }
+                    Err(Absent::No(why) | Absent::Unknown(why)) => Err(why),
+                }
+            }
         }
     }
 }

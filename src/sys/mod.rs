@@ -21,6 +21,7 @@ pub mod mail;
 pub mod mounts;
 pub mod names;
 pub mod process;
+pub mod programs;
 pub mod secret;
 pub mod signal;
 pub mod sntp;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::host::{Host, Ran};
+use crate::support::host::{Answers, Host, Ran};
 use crate::support::real;
 
 const CONFIG: &str = "[[service]]\nname = \"web\"\nchecks = [\"file:$DIR/up\"]\n\
@@ -174,4 +174,70 @@ fn it_stands_alone() {
     for more in ["--dry-run", "--notify", "--discover", "web"] {
         assert_eq!(Host::new().run(&["check", "--self", more]).code, 64, "{more}");
     }
+}
+
+#[test]
+fn a_heartbeat_is_held_to_its_last_ping_that_was_accepted() {
+    let host = host("");
+    finds(&host, "critical", "heartbeat outside", "it was never pinged");
+    host.run(&["-q", "ping"]).ends(2);
+    finds(
+        &host,
+        "critical",
+        "heartbeat outside",
+        "no ping of it was ever accepted; the last was success not accepted",
+    );
+    let there = Answers::http("200 OK", "", "OK");
+    host.write("url", &format!("{}/7d1c6c52-8a0e-4b51-9a8e-2f1f0f6f8a02\n", there.url()));
+    host.run(&["-q", "ping"]).silent();
+    finds(&host, "ok", "heartbeat outside", "the last ping (success) was accepted by 127.0.0.1:");
+    let events = host.read("state/events.jsonl");
+    let then =
+        jiff::Timestamp::try_from(crate::support::host::ago(Duration::from_secs(400))).unwrap();
+    let line = events.lines().last().expect("the ping is there");
+    let event: Value = serde_json::from_str(line).unwrap();
+    let at = event["at"].as_str().expect("it has a time");
+    host.write("state/events.jsonl", &format!("{}\n", line.replace(at, &then.to_string())));
+    finds(&host, "critical", "heartbeat outside", "ago, and it alerts after 5m");
+    host.config(&CONFIG.replace("period = \"5m\"", "period = \"5m\"\ngrace = \"10m\""));
+    finds(&host, "warning", "heartbeat outside", "ago, and it expects one every 5m");
+}
+
+#[test]
+fn channels_are_looked_at_side_by_side_and_nobody_is_told() {
+    let host = host("");
+    let discord = Answers::http("200 OK", "", r#"{"id":"1","name":"alerts","channel_id":"2"}"#);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = listener.local_addr().unwrap().port();
+    let refused = real::free_port();
+    let mut config = format!(
+        "{CONFIG}[[notify]]\nvia = \"discord\"\nurl = \"{}/api/webhooks/1/secret-path\"\n\
+         [[notify]]\nvia = \"slack\"\nurl = \"http://127.0.0.1:{refused}/secret-path\"\n\
+         [[notify]]\nvia = \"command\"\ncommand = [\"/nowhere/tell\"]\n",
+        discord.url()
+    );
+    for number in 0..6 {
+        config.push_str(&format!(
+            "[[notify]]\nname = \"quiet {number}\"\nvia = \"telegram\"\ntoken = \"1:secret-path\"\nchat_id = 1\n\
+             url = \"http://127.0.0.1:{silent}\"\ntimeout = \"2s\"\n"
+        ));
+    }
+    host.config(&config);
+    finds(
+        &host,
+        "ok",
+        "channel discord",
+        "the webhook `alerts` is known; not proven: whether a message arrives",
+    );
+    finds(&host, "critical", "channel slack", "no connection");
+    finds(&host, "critical", "channel command:tell", "there is no `/nowhere/tell`");
+    let begun = std::time::Instant::now();
+    finds(&host, "critical", "channel quiet 3", "timed out");
+    // One after the other they would take twelve.
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    let begun = std::time::Instant::now();
+    let ran = host.run(&["--deadline", "1s", "check", "--self", "-o", "json"]).ends(2);
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    assert!(findings(&ran).iter().any(|(_, about, _)| about == "channel quiet 5"), "{ran:?}");
+    assert_eq!(fs::read_dir(host.path("state/outbox")).map_or(0, Iterator::count), 0);
 }

@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::support::certs::Certs;
+use crate::support::host::Host;
 use crate::support::machine::Machine;
 use crate::support::pings::Pings;
 use crate::support::real::saw;
+use crate::support::smtp::{Mode, Options, Receiver};
 
 const CRON: &str = include_str!("../../contrib/cron.d/miraclemax");
 const TAB: &str = "/etc/cron.d/miraclemax";
@@ -300,4 +303,43 @@ fn somebody_without_root_is_told_what_may_not_be_read() {
         said.contains("`sudo miraclemax check --self`") || said.contains("sudo -u 'root'"),
         "{said}"
     );
+}
+
+#[test]
+fn a_mail_server_is_logged_into_over_starttls_and_gets_no_mail() {
+    let certs = Certs::new();
+    let login = Some(("max", "mutton:lettuce"));
+    let options = Options {
+        mode: Mode::StartTls,
+        pair: Some(&certs.good),
+        auth: login,
+        ..Options::default()
+    };
+    let Some(receiver) = Receiver::start(&options) else { return };
+    let config = |password: &str| {
+        format!(
+            "[[service]]\nname = \"web\"\nchecks = [\"file:$DIR/up\"]\n\
+             [[notify]]\nvia = \"email\"\nto = [\"me@example.org\"]\nfrom = \"mm@example.org\"\n\
+             smtp = \"smtp://max@localhost:{}\"\npassword = \"{password}\"\n",
+            receiver.port()
+        )
+    };
+    let mut host = Host::with(&config("mutton:lettuce"));
+    host.set("SSL_CERT_FILE", &certs.ca.display().to_string());
+    let good = host.run(&["check", "--self"]);
+    saw("with the right password", &good.stdout);
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words(&good.stdout).contains("localhost takes the login of `max` over STARTTLS; not proven: whether it takes a letter"), "{good:?}");
+    host.config(&config("wrong-one"));
+    let bad = host.run(&["check", "--self"]).ends(2);
+    saw("with a wrong one", &bad.stdout);
+    assert!(
+        words(&bad.stdout).contains("AUTH as `max`: 535") && !bad.stdout.contains("wrong-one"),
+        "{bad:?}"
+    );
+    host.set("SSL_CERT_FILE", "/dev/null");
+    host.config(&config("mutton:lettuce"));
+    let untrusted = host.run(&["check", "--self"]).ends(2);
+    assert!(words(&untrusted.stdout).contains("STARTTLS: "), "{untrusted:?}");
+    assert!(receiver.mails().is_empty());
 }

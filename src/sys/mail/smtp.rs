@@ -11,7 +11,7 @@ use std::time::Duration;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{SmtpConnection, TlsParameters};
-use lettre::transport::smtp::commands::{Auth, Data, Mail, Rcpt};
+use lettre::transport::smtp::commands::{Auth, Data, Mail, Noop, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::response::Response;
 
@@ -29,6 +29,24 @@ type Phase = Arc<Mutex<String>>;
 
 /// Sends `message` by `server`. Recipients that are refused while others are taken are named in the answer.
 pub(super) fn send(server: &Server, message: Message, deadline: Deadline) -> Sent {
+    match exchange(server, Some(message), deadline) {
+        Ok(said) => Sent::Accepted(said.into()),
+        Err(Trouble { never: true, why }) => Sent::Never(why),
+        Err(Trouble { never: false, why }) => Sent::Later(why),
+    }
+}
+
+/// Goes as far as a mail would begin; what was come to, or why it was not.
+pub(super) fn reach(server: &Server, deadline: Deadline) -> Result<String, String> {
+    exchange(server, None, deadline).map_err(|trouble| trouble.why)
+}
+
+/// With or without a mail, in a thread that is left behind when it is late.
+fn exchange(
+    server: &Server,
+    message: Option<Message>,
+    deadline: Deadline,
+) -> Result<String, Trouble> {
     let place = format!("`{}:{}`", one_line(&server.host, 120), server.port);
     let watch = Stopwatch::start();
     let phase: Phase = Arc::new(Mutex::new("connecting".into()));
@@ -36,23 +54,19 @@ pub(super) fn send(server: &Server, message: Message, deadline: Deadline) -> Sen
     let work = Exchange { server: server.clone(), message, deadline, phase: Arc::clone(&phase) };
     let thread = std::thread::Builder::new().name("smtp".into()).spawn(move || work.run(&told));
     if let Err(err) = thread {
-        return Sent::Later(format!("{place}: cannot start a thread: {err}"));
+        return Err(later(format!("{place}: cannot start a thread: {err}")));
     }
-    let reached = || phase.lock().map(|phase| phase.clone()).unwrap_or_default();
+    let at = |why: &str| {
+        let reached = phase.lock().map(|phase| phase.clone()).unwrap_or_default();
+        format!("{place}: {reached}: {why}")
+    };
     match answer.recv_timeout(deadline.left()) {
-        Ok(Ok(said)) => Sent::Accepted(said.into()),
-        Ok(Err(trouble)) if trouble.never => {
-            Sent::Never(format!("{place}: {}: {}", reached(), trouble.why))
+        Ok(Ok(said)) => Ok(said),
+        Ok(Err(Trouble { never, why })) => Err(Trouble { never, why: at(&why) }),
+        Err(RecvTimeoutError::Timeout) => {
+            Err(later(at(&format!("not done within {}", human_duration(watch.read())))))
         }
-        Ok(Err(trouble)) => Sent::Later(format!("{place}: {}: {}", reached(), trouble.why)),
-        Err(RecvTimeoutError::Timeout) => Sent::Later(format!(
-            "{place}: {}: not done within {}",
-            reached(),
-            human_duration(watch.read())
-        )),
-        Err(RecvTimeoutError::Disconnected) => {
-            Sent::Later(format!("{place}: {}: the exchange broke off", reached()))
-        }
+        Err(RecvTimeoutError::Disconnected) => Err(later(at("the exchange broke off"))),
     }
 }
 
@@ -64,7 +78,7 @@ struct Trouble {
 
 struct Exchange {
     server: Server,
-    message: Message,
+    message: Option<Message>,
     deadline: Deadline,
     phase: Phase,
 }
@@ -72,7 +86,10 @@ struct Exchange {
 impl Exchange {
     fn run(self, told: &mpsc::Sender<Result<String, Trouble>>) {
         let mut open = None;
-        let result = self.hand_over(&mut open);
+        let result = match &self.message {
+            Some(message) => self.hand_over(message, &mut open),
+            None => self.call_on(&mut open),
+        };
         // Told before the goodbye: the server has it already, and its goodbye may never come.
         let _ = told.send(result);
         if let Some(mut connection) = open {
@@ -80,10 +97,32 @@ impl Exchange {
         }
     }
 
-    fn hand_over(&self, open: &mut Option<SmtpConnection>) -> Result<String, Trouble> {
+    /// Says no more than is said before a mail.
+    fn call_on(&self, open: &mut Option<SmtpConnection>) -> Result<String, Trouble> {
         let connection = open.insert(self.connect()?);
         self.log_in(connection)?;
-        let envelope = &self.message.envelope;
+        self.step(connection, "NOOP")?;
+        connection.command(Noop).map_err(|e| self.mendable(&e))?;
+        let over = match self.server.security {
+            Security::StartTls => " over STARTTLS",
+            Security::Tls => " over TLS",
+            Security::Plain => "",
+        };
+        let host = one_line(&self.server.host, 120);
+        Ok(match &self.server.login {
+            Some((user, _)) => format!("{host} takes the login of `{}`{over}", one_line(user, 80)),
+            None => format!("{host} answers{over}"),
+        })
+    }
+
+    fn hand_over(
+        &self,
+        message: &Message,
+        open: &mut Option<SmtpConnection>,
+    ) -> Result<String, Trouble> {
+        let connection = open.insert(self.connect()?);
+        self.log_in(connection)?;
+        let envelope = &message.envelope;
         self.step(connection, "MAIL FROM")?;
         connection
             .command(Mail::new(envelope.from().cloned(), vec![]))
@@ -108,7 +147,7 @@ impl Exchange {
         self.step(connection, "DATA")?;
         connection.command(Data).map_err(|e| self.about(&e))?;
         self.step(connection, "waiting for the mail to be taken")?;
-        let answer = connection.message(&self.message.bytes).map_err(|e| self.about(&e))?;
+        let answer = connection.message(&message.bytes).map_err(|e| self.about(&e))?;
         let mut said = said(&answer);
         for (to, trouble) in refused {
             let _ = write!(said, "; but not for `{to}`: {}", trouble.why);

@@ -1,7 +1,10 @@
 //! `check --self`: the checker's own installation, looked at from every side; each finding with what to type. Changes
 //! nothing, takes no lock, sends no message. What is found is judged in `judge`; here it is only gathered.
 
+mod channels;
+mod clock;
 mod config;
+mod heartbeats;
 mod schedule;
 mod shown;
 mod state;
@@ -12,7 +15,7 @@ use anyhow::Result;
 
 use crate::cli::Check;
 use crate::commands::fresh;
-use crate::commands::setup::{Configured, Setup};
+use crate::commands::setup::Setup;
 use crate::config::Config;
 use crate::model::finding::{Finding, Standing};
 use crate::model::text::one_line;
@@ -50,7 +53,11 @@ pub(super) fn run(setup: &Setup, args: &Check) -> Result<Outcome> {
     found.extend(state::findings(setup, remembered.as_ref().map_err(|err| format!("{err:#}"))));
     let took = remembered.as_ref().ok().and_then(|remembered| remembered.state.cycle.as_ref());
     let took = took.map(|cycle| Duration::from_millis(cycle.took_ms));
-    let parts = parts(setup, configured, took, by);
+    if let Ok(remembered) = &remembered {
+        found.extend(clock::past(setup, remembered));
+    }
+    found.extend(config.map(|config| heartbeats::remembered(setup, config)).unwrap_or_default());
+    let parts = parts(setup, config, took, by);
     let (names, works): (Vec<_>, Vec<_>) =
         parts.into_iter().map(|part| (part.about, part.work)).unzip();
     for (about, done) in names.into_iter().zip(crew::all(works, AT_ONCE, deadline)) {
@@ -63,14 +70,21 @@ pub(super) fn run(setup: &Setup, args: &Check) -> Result<Outcome> {
 
 fn parts(
     setup: &Setup,
-    configured: Option<&Configured>,
+    config: Option<&Config>,
     took: Option<Duration>,
     by: Deadline,
 ) -> Vec<Part> {
-    let config = configured.map(|configured| &configured.config);
     let user = user_name(setup.euid);
     let wanted = schedule::Wanted::new(user, setup.euid, config, took);
-    vec![Part::new("schedule", move || schedule::findings(&wanted, by))]
+    let mut parts = vec![
+        Part::new("schedule", move || schedule::findings(&wanted, by)),
+        Part::new("clock", move || clock::findings(by)),
+    ];
+    if let Some(config) = config {
+        parts.extend(channels::parts(config, by));
+        parts.extend(heartbeats::parts(config, by));
+    }
+    parts
 }
 
 /// What a secret is of, and where it is.

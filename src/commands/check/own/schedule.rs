@@ -5,8 +5,6 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{Access, access};
-
 use crate::config::Config;
 use crate::heartbeat::Heartbeat;
 use crate::judge::cron::command::{Does, ours};
@@ -24,6 +22,7 @@ use crate::model::unit::ManagerKind;
 use crate::sys::clock::Deadline;
 use crate::sys::exec::Command;
 use crate::sys::files;
+use crate::sys::programs::{self, Absent};
 
 use super::secrets;
 
@@ -197,19 +196,15 @@ fn programs(firings: &mut [Firing], by: Deadline) -> Vec<Finding> {
             firing.fires &= *there;
             continue;
         }
-        let (finding, there) = match resolve(&program, path.as_deref()) {
-            Resolved::At(at) => (other_version(&firing.place, &at, own.as_deref(), by), true),
-            Resolved::Unknown => (None, true),
-            Resolved::No(said) => {
-                let own = own.as_ref().map_or_else(
-                    || "/usr/local/bin/miraclemax".into(),
-                    |own| own.display().to_string(),
-                );
+        let (finding, there) = match find(&program, path.as_deref(), by) {
+            Ok(at) => (other_version(&firing.place, &at, own.as_deref(), by), true),
+            Err(Absent::Unknown(_)) => (None, true),
+            Err(Absent::No(why)) => {
+                let own = own.as_ref().map(|own| own.display().to_string());
+                let own = own.unwrap_or_else(|| "/usr/local/bin/miraclemax".into());
                 let hint = format!("write `{own}` there: `which miraclemax` says where yours is");
-                (
-                    Some(Finding::critical(ABOUT, format!("{}: {said}", firing.place)).hint(hint)),
-                    false,
-                )
+                let said = format!("{}: {why}", firing.place);
+                (Some(Finding::critical(ABOUT, said).hint(hint)), false)
             }
         };
         firing.fires &= there;
@@ -218,36 +213,14 @@ fn programs(firings: &mut [Firing], by: Deadline) -> Vec<Finding> {
     known.into_iter().filter_map(|(_, _, finding, _)| finding).collect()
 }
 
-enum Resolved {
-    At(PathBuf),
-    /// Where it is looked for cannot be told.
-    Unknown,
-    No(String),
-}
-
-fn resolve(program: &str, path: Option<&str>) -> Resolved {
-    let runs = |at: &Path| {
-        files::guarded(at, LIMIT, |at| {
-            Ok(std::fs::metadata(at)?.is_file() && access(at, Access::EXEC_OK).is_ok())
-        })
-    };
-    let shown = one_line(program, 120);
-    if program.contains('/') {
-        let at = PathBuf::from(program);
-        return match runs(&at) {
-            Ok(true) => Resolved::At(at),
-            Ok(false) => Resolved::No(format!("`{shown}` is no program that can be run")),
-            Err(files::Missed::Missing) => Resolved::No(format!("there is no `{shown}`")),
-            Err(_) => Resolved::Unknown,
-        };
+/// Where it is; without a path, in the directories that its place looks through, which may not be known.
+fn find(program: &str, path: Option<&str>, by: Deadline) -> Result<PathBuf, Absent> {
+    let limit = LIMIT.min(by.left());
+    match path {
+        Some(path) => programs::find(program, path, limit),
+        None if program.contains('/') => programs::find(program, "", limit),
+        None => Err(Absent::Unknown("where it is looked for is not known".into())),
     }
-    let Some(path) = path else { return Resolved::Unknown };
-    let at =
-        std::env::split_paths(path).map(|dir| dir.join(program)).find(|at| runs(at) == Ok(true));
-    at.map_or_else(
-        || Resolved::No(format!("there is no `{shown}` in its PATH (`{}`)", one_line(path, 120))),
-        Resolved::At,
-    )
 }
 
 /// Whether another file of this program is run, and which version that is.

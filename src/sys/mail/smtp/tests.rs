@@ -101,6 +101,21 @@ fn post(port: u16, login: Option<&str>) -> Sent {
 }
 
 #[test]
+fn a_server_is_called_on_without_a_mail() {
+    let deadline = || Deadline::after(Duration::from_secs(20));
+    let (port, served) = serve(&[("NOOP", Say("250 ok\r\n"))]);
+    let said = reach(&server(port, Security::Plain, Some("secret")), deadline());
+    assert_eq!(said, Ok("127.0.0.1 takes the login of `me`".into()));
+    let lines = served.join().unwrap();
+    assert!(lines.iter().any(|line| line.starts_with("NOOP")), "{lines:?}");
+    assert!(!lines.iter().any(|line| line.starts_with("MAIL")), "{lines:?}");
+    let (port, served) = serve(&[("AUTH", Say("535 5.7.8 no such login\r\n"))]);
+    let why = reach(&server(port, Security::Plain, Some("secret")), deadline()).unwrap_err();
+    assert!(why.contains("AUTH as `me`: 535") && !why.contains("secret"), "{why}");
+    served.join().unwrap();
+}
+
+#[test]
 fn it_is_accepted_when_the_server_says_so_and_only_then() {
     let (port, heard) = serve(&[]);
     assert_eq!(
