@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::support::host::{Answers, Host, Ran};
+use crate::support::pings::Pings;
 use crate::support::real;
 
 const CONFIG: &str = "[[service]]\nname = \"web\"\nchecks = [\"file:$DIR/up\"]\n\
@@ -240,4 +241,60 @@ fn channels_are_looked_at_side_by_side_and_nobody_is_told() {
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
     assert!(findings(&ran).iter().any(|(_, about, _)| about == "channel quiet 5"), "{ran:?}");
     assert_eq!(fs::read_dir(host.path("state/outbox")).map_or(0, Iterator::count), 0);
+}
+
+#[test]
+fn a_check_that_can_be_read_back_is_asked_how_it_stands() {
+    const KEY: &str = "k3yk3yk3yk3yk3yk3yk3yk3yk3yk3y02";
+    let pings = Pings::start();
+    pings.project(KEY, "r3adr3adr3adr3adr3adr3adr3adr302");
+    let host = host("");
+    let beat = |period: &str| {
+        format!(
+            "[[service]]\nname = \"web\"\nchecks = [\"file:$DIR/up\"]\n\
+             [[heartbeat]]\nname = \"outside\"\nurl_file = \"$DIR/ping-url\"\napi_key_file = \"$DIR/key\"\n\
+             api_url = \"{}\"\nperiod = \"{period}\"\ngrace = \"10m\"\n",
+            pings.base()
+        )
+    };
+    host.write("key", &format!("{KEY}\n"));
+    mode(&host, "key", 0o600);
+    host.config(&beat("5m"));
+    host.run(&["-q", "ping", "--register"]).ends(0);
+    finds(
+        &host,
+        "warning",
+        "heartbeat outside",
+        "it was never pinged: it alerts nobody before its first ping",
+    );
+    host.run(&["-q", "ping"]).silent();
+    finds(&host, "ok", "heartbeat outside", "up at 127.0.0.1:");
+    host.config(&beat("1h"));
+    finds(
+        &host,
+        "warning",
+        "heartbeat outside",
+        "it is pinged every 1h, and expects that every 5m",
+    );
+    host.write("key", "another-key-that-nobody-knows-00\n");
+    finds(&host, "unknown", "heartbeat outside", "127.0.0.1:");
+}
+
+#[test]
+fn times_when_nobody_looked_are_told_for_a_day() {
+    let host = host("");
+    let happened = |hours: u64, text: &str| {
+        let at = crate::support::host::ago(Duration::from_secs(hours * 3600));
+        let at = jiff::Timestamp::try_from(at).unwrap();
+        let mut state = host.state();
+        state["happened"] = serde_json::json!([{ "at": at.to_string(), "text": text }]);
+        host.write("state/state.json", &state.to_string());
+    };
+    happened(3, "nobody looked from 2026-01-01 00:16Z to 02:16Z (2h): the host slept for 2h");
+    finds(&host, "warning", "gaps", "the host slept for 2h");
+    happened(3, "the host was restarted, 4m ago");
+    finds(&host, "ok", "gaps", "the host was restarted, 4m ago");
+    happened(30, "nobody looked from 2026-01-01 00:16Z to 02:16Z (2h): the host slept for 2h");
+    let ran = host.run(&["check", "--self", "-o", "json"]);
+    assert!(!findings(&ran).iter().any(|(_, about, _)| about == "gaps"), "{ran:?}");
 }

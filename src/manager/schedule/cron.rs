@@ -79,6 +79,9 @@ fn own(user: &str, limit: Duration) -> Option<Tab> {
     Some(Tab { name, whose, file: None, text })
 }
 
+/// Where a generator of systemd has turned crontabs into timers (systemd-cron(7)): there no daemon is needed.
+const GENERATED: &str = "/run/systemd/generator/cron.target.wants";
+
 /// Which cron runs.
 pub fn daemon() -> Daemon {
     let named = |name: &str| {
@@ -86,7 +89,7 @@ pub fn daemon() -> Daemon {
             .is_ok_and(|all| all.iter().any(|process| process.name == name && !process.zombie))
     };
     match () {
-        () if named("cron") => Daemon::Cron,
+        () if named("cron") || Path::new(GENERATED).exists() => Daemon::Cron,
         () if named("crond") => Daemon::Crond,
         () if !process::all_visible() => Daemon::Hidden,
         () => Daemon::Absent,
