@@ -16,7 +16,7 @@ use crate::model::window::Window;
 use crate::notify::Channel;
 use crate::report::email::{self, Late};
 use crate::store::events::Kind;
-use crate::store::outbox::{self, Delivery, Entry, Pending, Receipt, Recorded};
+use crate::store::outbox::{self, Delivery, Entry, Pending, Receipt, Recorded, Thread, Turn};
 use crate::sys::clock::Deadline;
 
 /// Bound on all deliveries of a run together, whatever is left of the run itself.
@@ -128,7 +128,8 @@ pub(super) fn deliver(
     let known = |entry: &Entry| entries.iter().any(|other| other.id == entry.id);
     let unrecorded: Vec<Entry> = unrecorded.into_iter().filter(|it| !known(it)).collect();
     entries.extend(unrecorded);
-    let renewing = matches!(turn, Ok(Some(_))) && config.notify.iter().any(Channel::renews);
+    let turn = turn.ok().flatten();
+    let renewing = turn.is_some() && config.notify.iter().any(Channel::renews);
     if entries.is_empty() && !renewing {
         return Delivered::default();
     }
@@ -137,6 +138,7 @@ pub(super) fn deliver(
     let post = Post {
         memory,
         config,
+        turn: turn.as_ref(),
         began: memory.began(),
         zone: TimeZone::system(),
         entries: Mutex::new(entries),
@@ -159,6 +161,8 @@ pub(super) fn deliver(
 struct Post<'a> {
     memory: &'a Memory<'a>,
     config: &'a Config,
+    /// None when another process delivers: it alone writes down how far that has come.
+    turn: Option<&'a Turn>,
     /// When the run began.
     began: Now,
     zone: TimeZone,
@@ -207,12 +211,13 @@ impl Post<'_> {
             let (letter, id) = self.letter(&parcel, &channel.name);
             let stories: Vec<&Story> =
                 parcel.entries.iter().map(|(_, entry)| &entry.story).collect();
+            let thread = outbox::begun(self.memory.dir, &channel.name, &stories);
             let out = Outgoing {
                 letter: &letter,
                 id: &id,
                 stories: &stories,
                 holds: self.holds(),
-                reply_to: None,
+                reply_to: thread.as_ref().map(Thread::first),
             };
             let sent = channel.send(&out, by);
             let receipt = self.receipt(&parcel, channel, &sent);
@@ -222,6 +227,7 @@ impl Post<'_> {
             if let Some(receipt) = receipt {
                 receipt.settled(self.memory.dir);
             }
+            self.thread(channel, &out, &sent, by);
             if let Ok(mut delivered) = self.delivered.lock() {
                 match &sent {
                     Sent::Accepted(_) => delivered.accepted += 1,
@@ -378,6 +384,25 @@ impl Post<'_> {
                 &story.incident,
                 &format!("{err:#}"),
             );
+        }
+    }
+
+    /// Remembers where the next letters of its incidents belong, and has the first one show that they are over. After
+    /// [`Self::note`]: a run that is killed meanwhile begins a new thread, and tells nothing twice.
+    fn thread(&self, channel: &Channel, out: &Outgoing<'_>, sent: &Sent, by: Deadline) {
+        let Sent::Accepted(taken) = sent else { return };
+        let kept = self.turn.map_or(Ok(()), |turn| {
+            let (dir, body) = (self.memory.dir, &channel.worded(out).body);
+            outbox::told(dir, turn, &channel.name, out.stories, taken, body)
+        });
+        if let Err(err) = kept {
+            let text = format!("where the next message belongs is not known: {err:#}");
+            self.memory.event(Kind::Notification, "", "", &text);
+        }
+        if let Some(Err(why)) = channel.mark_over(out, by) {
+            let incident = out.stories.first().map_or("", |story| &story.incident);
+            let text = format!("first message by {}: not marked as over: {why}", channel.name);
+            self.memory.event(Kind::Notification, "", incident, &text);
         }
     }
 

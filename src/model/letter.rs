@@ -27,8 +27,21 @@ pub struct Outgoing<'a> {
     pub stories: &'a [&'a Story],
     /// How long an outage that it tells of counts as going on, unless it is told again.
     pub holds: Duration,
-    /// The channel's own name for the first message of the same incident, where it gave one ([`Taken::handle`]).
-    pub reply_to: Option<&'a str>,
+    /// The first message of the same incident over this channel, where it gave it a name.
+    pub reply_to: Option<First<'a>>,
+}
+
+/// A message that a channel took before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct First<'a> {
+    /// The channel's own name for it ([`Taken::handle`]).
+    pub handle: &'a str,
+    /// What it said: the beginning of its letter's body.
+    pub body: &'a str,
+    /// How many incidents it told of: one, or more when it was a digest.
+    pub tells: usize,
+    /// Whether with this letter all of them are over, so that it may be made to show that.
+    pub over: bool,
 }
 
 /// An outage that goes on, as much of it as names it.

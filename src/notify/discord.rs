@@ -1,13 +1,15 @@
-//! Discord: a webhook of a channel, whose URL is the secret. Nobody is mentioned, whatever stands in the text.
-//! Wire format: <https://discord.com/developers/docs/resources/webhook#execute-webhook>.
+//! Discord: a webhook of a channel, whose URL is the secret. Nobody is mentioned, whatever stands in the text. A
+//! webhook cannot reply; when an incident is over, the title of its first message says so. Wire format:
+//! <https://discord.com/developers/docs/resources/webhook#execute-webhook> and `#edit-webhook-message` there.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::model::fields::Fields;
-use crate::model::letter::{Outgoing, Sent};
-use crate::model::secret::SecretSource;
+use crate::model::letter::{First, Outgoing, Sent};
+use crate::model::secret::{Secret, SecretSource};
 use crate::model::story::Story;
 use crate::model::text::one_line;
+use crate::notify::Marked;
 use crate::notify::fit::{self, utf16};
 use crate::notify::keys;
 use crate::notify::phase::Phase;
@@ -66,8 +68,6 @@ impl Discord {
             Ok(url) => url,
             Err(sent) => return sent,
         };
-        let mark = if url.reveal().contains('?') { '&' } else { '?' };
-        let url = format!("{}{mark}wait=true", url.reveal());
         let rest = fit::rest(out.stories);
         let body = out.letter.body.trim_end().replace(FENCE, "'''");
         let body = fit::cut(&body, DESCRIPTION - 2 * FENCE.len() - 2, utf16, &rest);
@@ -78,28 +78,72 @@ impl Discord {
         if let Some(story) = out.stories.first() {
             embed["timestamp"] = story.at.to_string().into();
         }
-        let message = json!({
-            "content": fit::cut(&escape(&out.letter.subject), CONTENT, utf16, &rest),
-            "embeds": [embed],
-            "allowed_mentions": { "parse": [] },
-        });
-        match Call::json(&url, &message).send(by, &hidden) {
+        let mut message = titled(&out.letter.subject, &rest);
+        message["embeds"] = json!([embed]);
+        // The query may name the thread of a forum.
+        let (hook, query) = halves(&url);
+        let query = if query.is_empty() { String::new() } else { format!("{query}&") };
+        match Call::json(&format!("{hook}?{query}wait=true"), &message).send(by, &hidden) {
             Ok(answer) => judge(&answer),
             Err(sent) => sent,
         }
     }
+
+    /// Gives the first message the title of the last one.
+    pub(super) fn mark_over(
+        &self,
+        first: First<'_>,
+        out: &Outgoing<'_>,
+        by: Deadline,
+    ) -> Option<Marked> {
+        is_id(first.handle).then(|| self.retitle(first.handle, out, by))
+    }
+
+    fn retitle(&self, message: &str, out: &Outgoing<'_>, by: Deadline) -> Marked {
+        let mut hidden = Hidden::default();
+        let url = hidden.read(&self.url)?;
+        let (hook, query) = halves(&url);
+        let query = if query.is_empty() { String::new() } else { format!("?{query}") };
+        // What is not mentioned stays: the embed that tells what was down.
+        let title = titled(&post::last_title(out), &fit::rest(out.stories));
+        let call = Call::json(&format!("{hook}/messages/{message}{query}"), &title);
+        let answer = Call { method: "PATCH", ..call }.send(by, &hidden)?;
+        if answer.status() == 200 { Ok(()) } else { Err(refused(&answer)) }
+    }
+}
+
+/// The URL of a webhook without a slash at its end, and its query.
+fn halves(url: &Secret) -> (&str, &str) {
+    let (hook, query) = url.reveal().split_once('?').unwrap_or((url.reveal(), ""));
+    (hook.trim_end_matches('/'), query)
+}
+
+fn titled(title: &str, rest: &str) -> Value {
+    json!({
+        "content": fit::cut(&escape(title), CONTENT, utf16, rest),
+        "allowed_mentions": { "parse": [] },
+    })
 }
 
 fn judge(answer: &Answer) -> Sent {
     let json = answer.json();
     match (answer.status(), json["id"].as_str()) {
+        (200, Some(id)) if is_id(id) => answer.accepted_as(&format!("message {id}"), id.to_owned()),
         (200, Some(id)) => answer.accepted(&format!("message {id}")),
         (204, _) => answer.accepted("taken"),
-        _ => {
-            let said = json["message"].as_str().map_or_else(|| answer.text(), str::to_owned);
-            answer.refused(&said, post::seconds(&json["retry_after"]))
-        }
+        _ => refused(answer),
     }
+}
+
+fn refused(answer: &Answer) -> Sent {
+    let json = answer.json();
+    let said = json["message"].as_str().map_or_else(|| answer.text(), str::to_owned);
+    answer.refused(&said, post::seconds(&json["retry_after"]))
+}
+
+/// Whether it is a snowflake, and so can stand in a URL.
+fn is_id(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Green when all is well again, else red or, for what is no outage of something critical, amber.
@@ -131,17 +175,36 @@ mod tests {
     use super::*;
     use crate::notify::testing::{self, Mail, reply, secret_is_hidden};
 
+    fn table(port: u16, query: &str) -> String {
+        format!(
+            "via = 'discord'\nurl = 'http://127.0.0.1:{port}/api/webhooks/1/s3cret-hook{query}'"
+        )
+    }
+
     fn send(mail: &Mail, answer: String) -> (Sent, Vec<testing::Asked>) {
-        testing::send(vec![answer], mail, |port| {
-            format!("via = 'discord'\nurl = 'http://127.0.0.1:{port}/api/webhooks/1/s3cret-hook'")
-        })
+        testing::send(vec![answer], mail, |port| table(port, ""))
+    }
+
+    fn mark(
+        mail: &Mail,
+        answers: Vec<String>,
+    ) -> (Option<Result<(), String>>, Vec<testing::Asked>) {
+        testing::mark_over(answers, mail, |port| table(port, "?thread_id=9"))
+    }
+
+    fn taken(id: &str) -> String {
+        reply("200 OK", "", &format!(r#"{{"id":"{id}"}}"#))
+    }
+
+    fn over() -> Mail {
+        Mail::new("✅ my_web", "up\n").under("77", true)
     }
 
     #[test]
     fn a_message_is_a_title_and_an_embed_and_mentions_nobody() {
         let mail = Mail::new("❌ my_web *x*", "a @everyone\n```b\n");
         let (sent, asked) = send(&mail, reply("200 OK", "", r#"{"id":"77"}"#));
-        assert_eq!(sent, Sent::Accepted("message 77".into()));
+        testing::taken(&sent, "message 77", "77");
         assert_eq!(asked[0].line, "POST /api/webhooks/1/s3cret-hook?wait=true HTTP/1.1");
         asked[0].is_json();
         let want = json!({
@@ -154,6 +217,50 @@ mod tests {
             "allowed_mentions": { "parse": [] },
         });
         assert_eq!(asked[0].json(), want);
+    }
+
+    #[test]
+    fn a_thread_of_a_forum_is_written_to_and_looked_into() {
+        let (sent, asked) =
+            testing::send(vec![taken("78")], &over(), |port| table(port, "?thread_id=9"));
+        testing::taken(&sent, "message 78", "78");
+        let hook = "/api/webhooks/1/s3cret-hook";
+        assert_eq!(asked[0].line, format!("POST {hook}?thread_id=9&wait=true HTTP/1.1"));
+        let (marked, asked) = mark(&over(), vec![taken("77")]);
+        assert_eq!(marked, Some(Ok(())));
+        assert_eq!(asked[0].line, format!("PATCH {hook}/messages/77?thread_id=9 HTTP/1.1"));
+    }
+
+    #[test]
+    fn the_first_message_is_given_the_title_of_the_end_and_nothing_else_of_it_is_changed() {
+        let (marked, asked) =
+            testing::mark_over(vec![taken("77")], &over(), |port| table(port, "/"));
+        assert_eq!(marked, Some(Ok(())));
+        let path = "/api/webhooks/1/s3cret-hook/messages/77";
+        assert_eq!(asked[0].line, format!("PATCH {path} HTTP/1.1"));
+        asked[0].is_json();
+        let want = json!({ "content": "✅ my\\_web", "allowed_mentions": { "parse": [] } });
+        assert_eq!(asked[0].json(), want);
+        let mut last = over();
+        last.tells = 3;
+        let (_, asked) = mark(&last, vec![taken("77")]);
+        assert_eq!(asked[0].json()["content"], "✅ my\\_web (the last of 3)");
+    }
+
+    #[test]
+    fn an_edit_that_fails_says_why_and_not_where() {
+        let gone = r#"{"code":10008,"message":"Unknown Message of s3cret-hook"}"#;
+        let (marked, _) = mark(&over(), vec![reply("404 Not Found", "", gone)]);
+        let why = "HTTP 404 Not Found: Unknown Message of ***".to_owned();
+        assert_eq!(marked, Some(Err(why)));
+    }
+
+    #[test]
+    fn what_goes_on_and_what_is_no_message_of_this_channel_is_not_edited() {
+        for (handle, over) in [("77", false), ("7/7", true), ("#ops:C1:1.5", true), ("", true)] {
+            assert_eq!(mark(&Mail::new("a", "b").under(handle, over), vec![]).0, None, "{handle}");
+        }
+        assert_eq!(mark(&Mail::new("a", "b"), vec![]).0, None);
     }
 
     #[test]

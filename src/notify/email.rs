@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use crate::model::fields::Fields;
-use crate::model::letter::{Letter, Sent};
+use crate::model::letter::{Outgoing, Sent, Taken};
 use crate::model::secret::SecretSource;
 use crate::model::text::one_line;
 use crate::notify::reach::Reached;
@@ -75,15 +75,23 @@ impl Email {
     }
 
     /// Sends one letter. A password that cannot be read can be mended, so that is for later.
-    pub(super) fn send(&self, letter: &Letter, message_id: &str, deadline: Deadline) -> Sent {
+    pub(super) fn send(&self, out: &Outgoing<'_>, deadline: Deadline) -> Sent {
         let relay = match self.relay() {
             Ok(relay) => relay,
             Err(why) => return Sent::Later(format!("{why:#}")),
         };
         // The date is that of the sending: one of hours ago would sort it below what was read already.
         let date = clock::now().wall;
-        let mail = Mail { from: &self.from, to: &self.to, letter, id: message_id, date };
-        relay.hand_over(&mail, deadline)
+        // A handle of before this channel was made one of mail is none.
+        let first = out.reply_to.map(|first| first.handle).filter(|handle| handle.contains('@'));
+        let mail =
+            Mail { from: &self.from, to: &self.to, letter: out.letter, id: out.id, first, date };
+        match relay.hand_over(&mail, deadline) {
+            Sent::Accepted(taken) => {
+                Sent::Accepted(Taken { handle: Some(out.id.to_owned()), ..taken })
+            }
+            other => other,
+        }
     }
 
     fn relay(&self) -> anyhow::Result<Relay> {

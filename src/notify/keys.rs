@@ -30,14 +30,19 @@ pub(super) fn secret_url(fields: &mut Fields<'_>) -> Option<SecretSource> {
     Some(url)
 }
 
-/// The address of a server that is no secret, without a slash at its end; `usual` unless given.
+/// The address of a server that is no secret, as `url`, without a slash at its end; `usual` unless given.
 pub(super) fn server(fields: &mut Fields<'_>, usual: &str) -> Option<String> {
-    if !fields.has("url") {
+    server_at(fields, "url", usual)
+}
+
+/// The same as another key.
+pub(super) fn server_at(fields: &mut Fields<'_>, key: &'static str, usual: &str) -> Option<String> {
+    if !fields.has(key) {
         // Asked for, so that it is among the keys that there are.
-        fields.word("url");
+        fields.word(key);
         return Some(usual.to_owned());
     }
-    fields.parsed("url", "the server's address, such as `https://example.org`", |text| {
+    fields.parsed(key, "the server's address, such as `https://example.org`", |text| {
         let text = text.trim().trim_end_matches('/');
         if text.contains(['?', '#', '@']) {
             return Err("there is a `?`, a `#` or a user in it".into());

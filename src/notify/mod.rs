@@ -25,10 +25,11 @@ mod twilio;
 mod webhook;
 mod words;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::model::fields::Fields;
-use crate::model::letter::{Ongoing, Outgoing, Sent};
+use crate::model::letter::{First, Letter, Ongoing, Outgoing, Sent, Taken};
 use crate::model::place::Problems;
 use crate::model::story::{Change, Story};
 use crate::sys::clock::Deadline;
@@ -51,6 +52,12 @@ use words::{Own, Words};
 
 /// The bound on one sending unless the config says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The bound on changing a message: other letters may wait behind it.
+const MARKING: Duration = Duration::from_secs(10);
+
+/// What became of changing a message; else as what became of sending one.
+type Marked = Result<(), Sent>;
 
 /// A `[[notify]]`.
 #[derive(Debug, Clone)]
@@ -108,7 +115,7 @@ impl Kind {
         match self {
             Self::Email(email) => format!("email:{}", email.first_recipient()),
             Self::Telegram(telegram) => format!("telegram:{}", telegram.chat()),
-            Self::Slack(_) => "slack".into(),
+            Self::Slack(slack) => slack.default_name(),
             Self::Discord(_) => "discord".into(),
             Self::Ntfy(ntfy) => format!("ntfy:{}", ntfy.server()),
             Self::Webhook(_) => "webhook".into(),
@@ -122,7 +129,7 @@ impl Kind {
     /// `own` says which words of the letter are the channel's own.
     fn send(&self, out: &Outgoing<'_>, own: Own, by: Deadline) -> Sent {
         match self {
-            Self::Email(email) => email.send(out.letter, out.id, by),
+            Self::Email(email) => email.send(out, by),
             Self::Telegram(telegram) => telegram.send(out, by),
             Self::Slack(slack) => slack.send(out, by),
             Self::Discord(discord) => discord.send(out, by),
@@ -132,6 +139,14 @@ impl Kind {
             Self::Alertmanager(alertmanager) => alertmanager.send(out, by),
             Self::Twilio(twilio) => twilio.send(out, own, by),
             Self::Command(command) => command.send(out, by),
+        }
+    }
+
+    fn mark_over(&self, first: First<'_>, out: &Outgoing<'_>, by: Deadline) -> Option<Marked> {
+        match self {
+            Self::Slack(slack) => slack.mark_over(first, out, by),
+            Self::Discord(discord) => discord.mark_over(first, out, by),
+            _ => None,
         }
     }
 }
@@ -206,10 +221,30 @@ impl Channel {
         worded.noted(self.kind.send(&out, worded.own, by.within(self.timeout)))
     }
 
+    /// What [`Self::send`] says of it.
+    pub fn worded<'a>(&self, out: &Outgoing<'a>) -> Cow<'a, Letter> {
+        self.words.put(out).letter
+    }
+
     /// Notes what is wrong with the files that its words are in. They are read when they are needed, and without
     /// them the usual words are sent.
     pub fn check_files(&self, problems: &mut Problems) {
         self.words.check_files(problems);
+    }
+
+    /// After a letter was accepted with which all is over that the first message told of: has that show it, where the
+    /// channel can change what it took. No more than a help: the letter has told it. The error says why not.
+    pub fn mark_over(&self, out: &Outgoing<'_>, by: Deadline) -> Option<Result<(), String>> {
+        let first = out.reply_to.filter(|first| first.over)?;
+        let letter = self.worded(out);
+        let out = Outgoing { letter: &letter, ..*out };
+        let marked = self.kind.mark_over(first, &out, by.within(self.timeout.min(MARKING)))?;
+        Some(marked.map_err(|sent| match sent {
+            Sent::Accepted(Taken { said: why, .. })
+            | Sent::Later(why)
+            | Sent::Busy { why, .. }
+            | Sent::Never(why) => why,
+        }))
     }
 
     /// The same channel for a drill: whatever it is asked to tell else, it takes what a drill has to say.

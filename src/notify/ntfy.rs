@@ -1,5 +1,9 @@
 //! ntfy, hosted or one's own: a message published as JSON, with a priority for each change. The topic is a secret:
 //! who knows it can read along. Wire format: <https://docs.ntfy.sh/publish/#publish-as-json>.
+//!
+//! Messages of one incident have no `sequence_id` in common. It would have the newest take the place of the others: the
+//! Android app makes no sound for that while the older one is still shown, so a reminder would wake nobody, and the end
+//! would hide the failure from who was asleep.
 
 use serde_json::{Value, json};
 

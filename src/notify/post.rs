@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::model::letter::Sent;
+use crate::model::letter::{Outgoing, Sent, Taken};
 use crate::model::secret::{Secret, SecretSource};
 use crate::model::text::{human_duration, one_line};
 use crate::sys::clock::Deadline;
@@ -118,6 +118,12 @@ impl Answer {
         Sent::Accepted(one_line(&self.hidden.scrub(words), SAID).into())
     }
 
+    /// The same, of a message that the other side calls so.
+    pub(super) fn accepted_as(&self, words: &str, handle: String) -> Sent {
+        let said = one_line(&self.hidden.scrub(words), SAID);
+        Sent::Accepted(Taken { said, handle: Some(handle) })
+    }
+
     /// It is none of acceptance. `said` is what it says of that; `after` when it tells elsewhere than in its header
     /// how long to wait.
     ///
@@ -147,6 +153,17 @@ impl Answer {
     /// The same, with its own text as what it says.
     pub(super) fn refused_as_said(&self) -> Sent {
         self.refused(&self.text(), None)
+    }
+}
+
+/// What the first message is called once all is over that it told of.
+pub(super) fn last_title(out: &Outgoing<'_>) -> String {
+    let subject = &out.letter.subject;
+    match out.reply_to {
+        Some(first) if first.tells > out.stories.len() => {
+            format!("{subject} (the last of {})", first.tells)
+        }
+        _ => subject.clone(),
     }
 }
 

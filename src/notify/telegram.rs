@@ -1,5 +1,6 @@
 //! Telegram: `sendMessage` of the Bot API, in HTML, the body as preformatted text so that paths are no commands and
-//! `@names` call nobody. Wire format: <https://core.telegram.org/bots/api#sendmessage>.
+//! `@names` call nobody. Later messages of an incident are replies to its first one. Wire format:
+//! <https://core.telegram.org/bots/api#sendmessage>, replies: <https://core.telegram.org/bots/api#replyparameters>.
 
 use serde_json::{Value, json};
 
@@ -71,7 +72,7 @@ impl Telegram {
         vec![&self.token]
     }
 
-    /// Sends it; once more without markup if that was not understood.
+    /// Sends it; once more without what was not understood: as a reply to nothing, without markup.
     pub(super) fn send(&self, out: &Outgoing<'_>, by: Deadline) -> Sent {
         let mut hidden = Hidden::default();
         let token = match hidden.read(&self.token) {
@@ -83,22 +84,38 @@ impl Telegram {
         let room = LIMIT.saturating_sub(subject.chars().map(utf16).sum::<usize>() + 1);
         let body = fit::cut(out.letter.body.trim_end(), room, utf16, &fit::rest(out.stories));
         let marked = format!("<b>{}</b>\n<pre>{}</pre>", escape(subject), escape(&body));
-        let ask =
-            |text: &str, html: bool| Call::json(&url, &self.message(text, html)).send(by, &hidden);
-        let answer = match ask(&marked, true) {
-            Ok(answer) if said(&answer).contains("can't parse entities") => {
-                ask(&format!("{subject}\n{body}"), false)
+        let plain = format!("{subject}\n{body}");
+        let (mut html, mut under) = (true, out.reply_to.and_then(|first| self.under(first.handle)));
+        loop {
+            let text = if html { &marked } else { &plain };
+            let answer = match Call::json(&url, &self.message(text, html, under)).send(by, &hidden)
+            {
+                Ok(answer) => answer,
+                Err(sent) => return sent,
+            };
+            let said = said(&answer);
+            if html && said.contains("can't parse entities") {
+                html = false;
+            } else if under.is_some() && answer.status() == 400 && said.contains("repl") {
+                // It is said that a message that is gone may be left out, but not heeded everywhere: not in topics.
+                under = None;
+            } else {
+                return self.judge(&answer);
             }
-            other => other,
-        };
-        answer.map_or_else(|sent| sent, |answer| judge(&answer))
+        }
     }
 
     fn chat_id(&self) -> Value {
         self.chat.parse::<i64>().map_or_else(|_| json!(self.chat), Value::from)
     }
 
-    fn message(&self, text: &str, html: bool) -> Value {
+    /// The message of a handle, if it is in this chat: elsewhere its number is another's.
+    fn under(&self, handle: &str) -> Option<i64> {
+        let (chat, message) = handle.split_once(':')?;
+        (chat == self.chat).then_some(message)?.parse().ok()
+    }
+
+    fn message(&self, text: &str, html: bool, under: Option<i64>) -> Value {
         let mut message = json!({
             "chat_id": self.chat_id(),
             "text": text,
@@ -110,7 +127,30 @@ impl Telegram {
         if let Some(topic) = self.topic {
             message["message_thread_id"] = topic.into();
         }
+        if let Some(first) = under {
+            message["reply_parameters"] =
+                json!({ "message_id": first, "allow_sending_without_reply": true });
+        }
         message
+    }
+
+    fn judge(&self, answer: &Answer) -> Sent {
+        let json = answer.json();
+        if answer.status() == 200 && json["ok"] == true {
+            let message = &json["result"]["message_id"];
+            let words = format!("message {message}");
+            return match message.as_i64() {
+                Some(message) => answer.accepted_as(&words, format!("{}:{message}", self.chat)),
+                None => answer.accepted(&words),
+            };
+        }
+        let said = said(answer);
+        let refused = answer.refused(&said, post::seconds(&json["parameters"]["retry_after"]));
+        match refused {
+            // Of the chat, not of the message: a wrong id, or a group that was made a supergroup.
+            Sent::Never(why) if said.contains("chat") => Sent::Later(why),
+            other => other,
+        }
     }
 }
 
@@ -133,20 +173,6 @@ fn escape(text: &str) -> String {
 
 fn said(answer: &Answer) -> String {
     answer.json()["description"].as_str().unwrap_or_default().to_owned()
-}
-
-fn judge(answer: &Answer) -> Sent {
-    let json = answer.json();
-    if answer.status() == 200 && json["ok"] == true {
-        return answer.accepted(&format!("message {}", json["result"]["message_id"]));
-    }
-    let said = said(answer);
-    let refused = answer.refused(&said, post::seconds(&json["parameters"]["retry_after"]));
-    match refused {
-        // Of the chat, not of the message: a wrong id, or a group that was made a supergroup.
-        Sent::Never(why) if said.contains("chat") => Sent::Later(why),
-        other => other,
-    }
 }
 
 #[cfg(test)]
@@ -172,7 +198,7 @@ mod tests {
     fn a_message_is_html_with_everything_of_ours_escaped() {
         let mail = Mail::new("❌ Shop: web - FAILED", "a < b && c\nat @home /etc/x\n");
         let (sent, asked) = send(&mail, vec![ok()]);
-        assert_eq!(sent, Sent::Accepted("message 42".into()));
+        testing::taken(&sent, "message 42", "-1001:42");
         let [asked] = &asked[..] else { panic!("{asked:?}") };
         assert_eq!(asked.line, format!("POST /bot{TOKEN}/sendMessage HTTP/1.1"));
         asked.is_json();
@@ -204,11 +230,39 @@ mod tests {
             r#"{"ok":false,"error_code":400,"description":"Bad Request: can't parse entities: x"}"#;
         let (sent, asked) =
             send(&Mail::new("a<b", "c&d\n"), vec![reply("400 Bad Request", "", no), ok()]);
-        assert_eq!(sent, Sent::Accepted("message 42".into()));
+        testing::taken(&sent, "message 42", "-1001:42");
         assert_eq!(asked[1].json()["text"], "a<b\nc&d");
         assert_eq!(asked[1].json().get("parse_mode"), None);
         let twice = vec![reply("400 Bad Request", "", no), reply("400 Bad Request", "", no)];
         assert!(matches!(send(&Mail::new("a", "b"), twice).0, Sent::Never(_)));
+    }
+
+    #[test]
+    fn a_later_message_is_a_reply_to_the_first_also_when_that_is_gone() {
+        let mail = || Mail::new("✅ web", "up\n");
+        let (sent, asked) = send(&mail().under("-1001:41", true), vec![ok()]);
+        testing::taken(&sent, "message 42", "-1001:42");
+        let reply_to = json!({ "message_id": 41, "allow_sending_without_reply": true });
+        assert_eq!(asked[0].json()["reply_parameters"], reply_to);
+        // As some servers answer although it was allowed to go without.
+        let gone = r#"{"ok":false,"error_code":400,"description":"Bad Request: message to be replied not found"}"#;
+        let answers = vec![reply("400 Bad Request", "", gone), ok()];
+        let (sent, asked) = send(&mail().under("-1001:41", true), answers);
+        testing::taken(&sent, "message 42", "-1001:42");
+        assert_eq!(asked[0].json()["reply_parameters"], reply_to);
+        assert_eq!(asked[1].json().get("reply_parameters"), None);
+        assert_eq!(asked[1].json()["parse_mode"], "HTML");
+        let twice = vec![reply("400 Bad Request", "", gone), reply("400 Bad Request", "", gone)];
+        let (sent, _) = send(&mail().under("-1001:41", true), twice);
+        assert!(matches!(sent, Sent::Never(_)), "{sent:?}");
+    }
+
+    #[test]
+    fn a_first_message_in_another_chat_is_not_replied_to() {
+        for handle in ["-1002:41", "41", "-1001:x", ""] {
+            let (_, asked) = send(&Mail::new("a", "b").under(handle, false), vec![ok()]);
+            assert_eq!(asked[0].json().get("reply_parameters"), None, "{handle}");
+        }
     }
 
     #[test]

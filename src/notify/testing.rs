@@ -10,7 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::*;
-use crate::model::letter::Letter;
+use crate::model::letter::{First, Letter, Taken};
 use crate::model::node::{Entry, Node, Value};
 use crate::model::place::{Place, Problems};
 use crate::notify::tests::story;
@@ -67,6 +67,9 @@ pub(super) fn reply(status: &str, headers: &str, body: &str) -> String {
 pub(super) struct Mail {
     letter: Letter,
     pub(super) stories: Vec<Story>,
+    first: Option<(String, bool)>,
+    /// So many incidents are told of by the first message.
+    pub(super) tells: usize,
 }
 
 impl Mail {
@@ -77,16 +80,28 @@ impl Mail {
 
     pub(super) fn of(subject: &str, body: &str, stories: Vec<Story>) -> Self {
         let letter = Letter { subject: subject.into(), body: body.into(), thread: "t@h".into() };
-        Self { letter, stories }
+        Self { letter, stories, first: None, tells: 1 }
+    }
+
+    /// With a first message of the same incident, which said `DOWN <&>`; `over` with this one, or not.
+    pub(super) fn under(self, handle: &str, over: bool) -> Self {
+        Self { first: Some((handle.into(), over)), ..self }
     }
 
     /// Handed to a channel.
     pub(super) fn send(&self, channel: &Channel) -> Sent {
+        self.outgoing(|out| channel.send(out, Deadline::after(LIMIT)))
+    }
+
+    fn outgoing<T>(&self, act: impl FnOnce(&Outgoing<'_>) -> T) -> T {
         let stories: Vec<&Story> = self.stories.iter().collect();
         let holds = Duration::from_secs(2400);
-        let out =
-            Outgoing { letter: &self.letter, id: "id@h", stories: &stories, holds, reply_to: None };
-        channel.send(&out, Deadline::after(LIMIT))
+        let first = self.first.as_ref();
+        let reply_to = first.map(|(handle, over)| {
+            let tells = self.tells;
+            First { handle, body: "DOWN <&>\n", tells, over: *over }
+        });
+        act(&Outgoing { letter: &self.letter, id: "id@h", stories: &stories, holds, reply_to })
     }
 }
 
@@ -135,6 +150,25 @@ pub(super) fn send(
     mail: &Mail,
     table: impl Fn(u16) -> String,
 ) -> (Sent, Vec<Asked>) {
+    play(answers, table, |channel| mail.send(channel))
+}
+
+/// The same, of what follows once `mail` was taken.
+pub(super) fn mark_over(
+    answers: Vec<String>,
+    mail: &Mail,
+    table: impl Fn(u16) -> String,
+) -> (Option<Result<(), String>>, Vec<Asked>) {
+    play(answers, table, |channel| {
+        mail.outgoing(|out| channel.mark_over(out, Deadline::after(LIMIT)))
+    })
+}
+
+fn play<T>(
+    answers: Vec<String>,
+    table: impl Fn(u16) -> String,
+    act: impl FnOnce(&Channel) -> T,
+) -> (T, Vec<Asked>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let channel = channel(&table(listener.local_addr().unwrap().port()));
     let server = std::thread::spawn(move || {
@@ -146,12 +180,12 @@ pub(super) fn send(
         }
         (listener, asked)
     });
-    let sent = mail.send(&channel);
+    let done = act(&channel);
     let (listener, asked) = server.join().unwrap();
     listener.set_nonblocking(true).unwrap();
     let more = listener.accept().map(drop).map_err(|err| err.kind());
     assert_eq!(more, Err(ErrorKind::WouldBlock), "it was asked once more");
-    (sent, asked)
+    (done, asked)
 }
 
 /// In one word, with the seconds to wait.
@@ -162,6 +196,12 @@ pub(super) fn class(sent: &Sent) -> String {
         Sent::Busy { after, .. } => format!("busy {}", after.as_secs_f64()),
         Sent::Never(_) => "never".into(),
     }
+}
+
+/// It was taken, with these words and this name.
+pub(super) fn taken(sent: &Sent, said: &str, handle: &str) {
+    let want = Taken { said: said.into(), handle: Some(handle.into()) };
+    assert_eq!(*sent, Sent::Accepted(want));
 }
 
 /// Whatever became of it, this is not shown.

@@ -207,7 +207,7 @@ fn a_letter_arrives_with_its_names_and_the_answer_comes_back() {
         reply_to: None,
     };
     let sent = channel.send(&out, Deadline::after(Duration::from_secs(20)));
-    assert_eq!(sent, Sent::Accepted("250 queued".into()));
+    testing::taken(&sent, "250 queued", "web-1.failed.0@web1");
     let heard = server.join().unwrap();
     for want in ["Message-ID: <web-1.failed.0@web1>\n", "References: <web-1@web1>\n", "\ntext\n.\n"]
     {

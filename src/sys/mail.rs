@@ -102,6 +102,8 @@ pub struct Mail<'l> {
     pub letter: &'l Letter,
     /// The `Message-ID`, without angle brackets.
     pub id: &'l str,
+    /// That of the first mail of the same thread, if this is a later one.
+    pub first: Option<&'l str>,
     /// The `Date`.
     pub date: Timestamp,
 }
@@ -170,6 +172,11 @@ fn message(mail: &Mail<'_>) -> Result<Message, String> {
         let safe = |c: &char| c.is_ascii_graphic() && !matches!(c, '<' | '>');
         format!("<{}>", text.chars().filter(safe).take(240).collect::<String>())
     };
+    // Readers gather letters with a common ancestor, whether or not they have ever seen it. RFC 5322, 3.6.4: a reply
+    // has the references of what it replies to, and that itself.
+    // A digest is named after nothing but itself, and is no answer to itself.
+    let thread = Some(mail.letter.thread.as_str()).filter(|thread| *thread != mail.id);
+    let references: Vec<String> = thread.into_iter().chain(mail.first).map(id).collect();
     // A clock before 1970 cannot be written.
     let date = SystemTime::from(mail.date.max(Timestamp::UNIX_EPOCH));
     let mut builder = lettre::Message::builder()
@@ -177,11 +184,15 @@ fn message(mail: &Mail<'_>) -> Result<Message, String> {
         .subject(one_line(&mail.letter.subject, SUBJECT))
         .date(date)
         .message_id(Some(id(mail.id)))
-        // Readers gather letters with a common ancestor, whether or not they have ever seen it.
-        .references(id(&mail.letter.thread))
         .header(AutoSubmitted)
         .header(MIME_VERSION_1_0)
         .header(ContentType::TEXT_PLAIN);
+    if !references.is_empty() {
+        builder = builder.references(references.join(" "));
+    }
+    if let Some(first) = mail.first {
+        builder = builder.in_reply_to(id(first));
+    }
     for to in mail.to {
         builder = builder.to(to.0.clone());
     }
@@ -196,6 +207,10 @@ mod tests {
     use super::*;
 
     fn formatted(subject: &str, body: &str) -> String {
+        formatted_as("web.failed.1@host>\r\nBcc: x", None, subject, body)
+    }
+
+    fn formatted_as(id: &str, first: Option<&str>, subject: &str, body: &str) -> String {
         let from = "MiracleMax <mm@example.org>".parse().unwrap();
         let to = ["me@example.org".parse().unwrap(), "you@example.org".parse().unwrap()];
         let letter = Letter {
@@ -207,7 +222,8 @@ mod tests {
             from: &from,
             to: &to,
             letter: &letter,
-            id: "web.failed.1@host>\r\nBcc: x",
+            id,
+            first,
             date: Timestamp::from_second(1_767_323_045).unwrap(),
         };
         String::from_utf8(message(&mail).unwrap().bytes).unwrap()
@@ -231,6 +247,21 @@ mod tests {
             assert!(headers.lines().any(|line| line == want), "{want}: {headers}");
         }
         assert_eq!(body, "body");
+        assert!(!headers.contains("In-Reply-To"), "{headers}");
+    }
+
+    #[test]
+    fn a_later_mail_of_an_incident_is_a_reply_to_the_first() {
+        let text = formatted_as("x@host", Some("web.failed.0@host>\r\nBcc: x"), "plain", "body");
+        let headers = text.split_once("\r\n\r\n").unwrap().0.replace("\r\n ", " ");
+        for want in [
+            "In-Reply-To: <web.failed.0@hostBcc:x>",
+            "References: <web-20260102T030405Z@host> <web.failed.0@hostBcc:x>",
+        ] {
+            assert!(headers.lines().any(|line| line == want), "{want}: {headers}");
+        }
+        let digest = formatted_as("web-20260102T030405Z@host", None, "plain", "body");
+        assert!(!digest.contains("References"), "it answers itself: {digest}");
     }
 
     #[test]

@@ -13,23 +13,27 @@ use super::{WEB, fast};
 use crate::support::host::Host;
 
 /// Answers every request in the same way until it is told another, and keeps what was said.
-struct Receiver {
-    port: u16,
+pub(super) struct Receiver {
+    pub(super) port: u16,
     answer: Arc<Mutex<String>>,
     bodies: Arc<Mutex<Vec<Value>>>,
+    lines: Arc<Mutex<Vec<String>>>,
 }
 
 impl Receiver {
-    /// At this port; 0 for any free one.
-    fn at(port: u16, answer: &str) -> Self {
+    /// At this port; 0 for any free one. `NN` in an answer is the number of the request, from 01.
+    pub(super) fn at(port: u16, answer: &str) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port is free");
         let port = listener.local_addr().expect("it is bound").port();
         let answer = Arc::new(Mutex::new(answer.to_owned()));
         let bodies = Arc::<Mutex<Vec<Value>>>::default();
-        let (says, heard) = (Arc::clone(&answer), Arc::clone(&bodies));
+        let lines = Arc::<Mutex<Vec<String>>>::default();
+        let (says, heard, asked) = (Arc::clone(&answer), Arc::clone(&bodies), Arc::clone(&lines));
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let (mut reader, mut length) = (BufReader::new(&stream), 0);
+                let mut first = String::new();
+                reader.read_line(&mut first).expect("a request begins with a line");
                 for line in reader.by_ref().lines().map_while(Result::ok) {
                     if line.is_empty() {
                         break;
@@ -42,19 +46,26 @@ impl Receiver {
                 reader.read_exact(&mut body).expect("the body is as long as it says");
                 let body = serde_json::from_slice(&body).expect("the body is JSON");
                 heard.lock().unwrap().push(body);
-                let answer = says.lock().unwrap().clone();
+                let mut asked = asked.lock().unwrap();
+                asked.push(first.trim_end().trim_end_matches(" HTTP/1.1").to_owned());
+                let answer = says.lock().unwrap().replace("NN", &format!("{:02}", asked.len()));
                 (&stream).write_all(answer.as_bytes()).expect("the answer can be sent");
             }
         });
-        Self { port, answer, bodies }
+        Self { port, answer, bodies, lines }
     }
 
-    fn says(&self, answer: &str) {
+    pub(super) fn says(&self, answer: &str) {
         answer.clone_into(&mut self.answer.lock().unwrap());
     }
 
-    fn heard(&self) -> Vec<Value> {
+    pub(super) fn heard(&self) -> Vec<Value> {
         self.bodies.lock().unwrap().clone()
+    }
+
+    /// Methods and paths.
+    pub(super) fn asked(&self) -> Vec<String> {
+        self.lines.lock().unwrap().clone()
     }
 }
 
@@ -74,7 +85,10 @@ pub(super) fn dead_port() -> u16 {
 pub(super) fn age_outbox(host: &Host, by: SignedDuration) {
     for (path, _, bytes) in host.snapshot("state/outbox") {
         let name = path.to_str().expect("a plain name");
-        if path.extension().is_none_or(|end| end != "json") || name.contains("/done/") {
+        if path.extension().is_none_or(|end| end != "json")
+            || name.contains("/done/")
+            || name.contains("/threads/")
+        {
             continue;
         }
         let mut entry: Value = serde_json::from_slice(&bytes).expect("an entry is JSON");

@@ -28,6 +28,7 @@ mod routing;
 mod staleness;
 mod status;
 mod steady;
+mod threading;
 mod usage;
 mod words;
 

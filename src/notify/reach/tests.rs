@@ -79,6 +79,24 @@ fn telegram_is_asked_who_the_bot_is_and_for_the_chat() {
 }
 
 #[test]
+fn slack_is_asked_who_the_bot_is() {
+    let table = |port| {
+        format!(
+            "via = 'slack'\ntoken = 'xoxb-s3cret'\nchannel = 'C1'\napi = 'http://127.0.0.1:{port}/api'"
+        )
+    };
+    let me = reply("200 OK", "", r#"{"ok":true,"user":"max","team":"Shop","user_id":"U1"}"#);
+    let (reached, asked) = reach(vec![me], table);
+    comes_to(&reached, "yes", "@max of Shop; not whether it may write to the channel");
+    assert_eq!(asked[0].line, "POST /api/auth.test HTTP/1.1");
+    assert_eq!(asked[0].header("authorization"), "Bearer xoxb-s3cret");
+    let no = reply("200 OK", "", r#"{"ok":false,"error":"invalid_auth"}"#);
+    comes_to(&reach(vec![no], table).0, "no", "invalid_auth");
+    let busy = reply("429 Too Many Requests", "Retry-After: 7\r\n", "{}");
+    comes_to(&reach(vec![busy], table).0, "unknown", "HTTP 429");
+}
+
+#[test]
 fn discord_describes_its_webhook() {
     let table = |port| {
         format!("via = 'discord'\nurl = 'http://127.0.0.1:{port}/api/webhooks/1/s3cret-hook'")

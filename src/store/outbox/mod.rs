@@ -2,7 +2,8 @@
 //! loses one, and no story is told twice. Sends nothing itself.
 //!
 //! `outbox/ID.json` waits; `outbox/done/ID.json` is what stays of one that was delivered or given up on;
-//! `outbox/taken/CHANNEL.json` is there while a letter of several is noted at each of them.
+//! `outbox/taken/CHANNEL.json` is there while a letter of several is noted at each of them;
+//! `outbox/threads/` has the first message of each incident.
 
 mod entry;
 mod files;
@@ -12,9 +13,11 @@ mod receipt;
 mod record;
 #[cfg(test)]
 mod testing;
+mod threads;
 
 pub use entry::{Delivery, Done, Entry, id};
 pub use orphans::Orphans;
 pub use pending::{Pending, Turn, pending, take_turn, waiting};
 pub use receipt::Receipt;
 pub use record::{Recorded, done, record, update};
+pub use threads::{Thread, begun, told};
