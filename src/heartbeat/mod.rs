@@ -212,7 +212,7 @@ impl Heartbeat {
         let outcome = tries::run(&bounds, &mut once, pause, &mut tries::spread);
         let (accepted, answer) = match outcome.refused {
             None => (true, heard.accepted),
-            Some(why) => (false, address::scrub(url.reveal(), &why)),
+            Some(why) => (false, url.scrub_url(&why)),
         };
         let by = address::host(url.reveal()).to_owned();
         let (tries, took) = (outcome.tries, watch.read());

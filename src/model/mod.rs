@@ -4,6 +4,7 @@
 pub mod discovery;
 pub mod fields;
 pub mod finding;
+mod hidden_url;
 pub mod hold;
 pub mod incident;
 pub mod letter;

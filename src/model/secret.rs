@@ -4,6 +4,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::model::hidden_url;
+
 /// A password, token or URL that is one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -29,16 +31,10 @@ impl Secret {
         if self.0.is_empty() { text.to_owned() } else { text.replace(&self.0, "***") }
     }
 
-    /// Like [`Self::scrub`] for a URL that is a secret: its parts that may be one go, too. The host may stay: it
-    /// helps, and opens nothing.
+    /// Like [`Self::scrub`] for a URL that is a secret: its parts that may be one go, too, however they are written.
+    /// The host stays: it helps, and opens nothing.
     pub fn scrub_url(&self, text: &str) -> String {
-        let rest = self.0.split_once("://").map_or(self.0.as_str(), |(_, rest)| rest);
-        let (host, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-        let login = host.rsplit_once('@').map(|(login, _)| login);
-        let parts = path.split(['/', '?', '&', '#', '=']).filter(|part| part.len() >= 8);
-        let whole = [self.0.as_str(), path].into_iter().filter(|part| part.len() >= 4);
-        let all = whole.chain(login).chain(parts);
-        all.fold(text.to_owned(), |text, part| text.replace(part, "***"))
+        hidden_url::hide(&self.0, text)
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::heartbeat::answer::{self, Answer};
 use crate::heartbeat::healthchecks_api::{Check, Failed, Failure};
-use crate::heartbeat::{address, tries};
+use crate::heartbeat::tries;
 use crate::model::secret::Secret;
 use crate::model::text::one_line;
 use crate::sys::clock::{self, Deadline};
@@ -123,7 +123,7 @@ impl Client {
     fn scrub(&self, text: &str) -> String {
         let text = self.key.scrub(text);
         match &self.url {
-            Some(url) => address::scrub(url.reveal(), &text),
+            Some(url) => url.scrub_url(&text),
             None => text,
         }
     }
