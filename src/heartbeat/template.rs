@@ -13,8 +13,10 @@ use crate::sys::clock;
 use crate::sys::http::{Request, Response};
 
 /// Every placeholder.
-const NAMES: [&str; 11] =
-    ["url", "name", "host", "signal", "status", "success", "code", "line", "text", "rid", "time"];
+const NAMES: [&str; 13] = [
+    "url", "name", "host", "signal", "status", "success", "code", "line", "text", "rid", "time",
+    "seconds", "millis",
+];
 /// The methods that make sense here.
 const METHODS: [(&str, &str); 5] =
     [("GET", "GET"), ("POST", "POST"), ("PUT", "PUT"), ("PATCH", "PATCH"), ("HEAD", "HEAD")];
@@ -188,6 +190,8 @@ fn value(key: &str, name: &str, ping: &Ping<'_>, room: usize) -> String {
         "line" => body::gist(ping, LINE),
         "text" => body::fit(ping.body, room).into_owned(),
         "rid" => ping.rid.map(|rid| rid.to_string()).unwrap_or_default(),
+        "seconds" => ping.took.map(|took| format!("{:.3}", took.as_secs_f64())).unwrap_or_default(),
+        "millis" => ping.took.map(|took| took.as_millis().to_string()).unwrap_or_default(),
         _ => clock::now().wall.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
     }
 }

@@ -174,15 +174,19 @@ fn a_template_is_filled_and_escaped_for_where_it_stands() {
         ("url", "URL/api/box"),
         ("kind", "url"),
         ("ok", "{url}?success=true"),
-        ("fail", "{url}?success={success}&error={line}&code={code}"),
+        ("fail", "{url}?success={success}&error={line}&code={code}&took={seconds}&ms={millis}"),
         ("start", "{url}/begin?run={rid}"),
         ("method", "POST"),
         ("header_file", &key),
     ];
     for (say, want, code) in [
         (ping(Signal::Success, ""), "?success=true", ""),
-        (ping(Signal::Fail, "a&b \"c\""), "?success=false&error=a%26b%20%22c%22&code=1", ""),
-        (run(Signal::ExitCode(7), "x"), "?success=false&error=x&code=7", ""),
+        (
+            ping(Signal::Fail, "a&b \"c\""),
+            "?success=false&error=a%26b%20%22c%22&code=1&took=&ms=",
+            "",
+        ),
+        (run(Signal::ExitCode(7), "x"), "?success=false&error=x&code=7&took=2.500&ms=2500", ""),
         (run(Signal::Start, ""), "/begin?run=728b3763-ecd6-4a3e-9fda-6e56d9bd9e2e", ""),
     ] {
         let (seen, pinged) = exchange(&keys, &say, &reply("200 OK", "", code));

@@ -6,6 +6,7 @@ mod channels;
 mod checking;
 mod discovering;
 mod drilling;
+mod durations;
 mod every_channel;
 mod evidence;
 mod full_disk;
