@@ -50,6 +50,7 @@ const SHARED: &[&str] = &[
     "healing",
     "attempting",
     "rebooting",
+    "deciding",
     "foretelling",
     "happening",
     "pinged",

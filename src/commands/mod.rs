@@ -5,6 +5,7 @@ mod attempting;
 mod check;
 mod claiming;
 mod cycle;
+mod deciding;
 mod drill;
 mod foretelling;
 mod fresh;
