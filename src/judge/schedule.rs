@@ -49,8 +49,28 @@ pub struct Demands {
     pub heartbeats: Vec<(String, Option<Duration>, Option<Duration>)>,
     /// Who this is.
     pub user: String,
+    /// Config and state directory that are meant, and those that a run without options takes.
+    pub meant: [Where; 2],
     /// Something could not be read, so that there may be more than is known.
     pub unread: bool,
+}
+
+/// A file or directory that an option names.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Where {
+    /// The one that is looked at here.
+    pub here: String,
+    /// The one that is taken where nothing is said.
+    pub usual: String,
+}
+
+impl Where {
+    /// The other one that a run takes, which was told `given`. What only a shell can tell is taken for this one.
+    fn other(&self, given: Option<&str>) -> Option<String> {
+        let taken = given.unwrap_or(&self.usual);
+        let same = taken == self.here || taken.contains(['$', '~']);
+        (!same && !self.here.is_empty()).then(|| one_line(taken, 120))
+    }
 }
 
 /// What `firings` come to.
@@ -68,7 +88,23 @@ pub fn judge(firings: &[Firing], demands: &Demands) -> Vec<Finding> {
                 .hint(format!("`sudo -u '{user}' miraclemax check --self`")),
         );
     }
-    let live: Vec<&Firing> = firings.iter().filter(mine).filter(|firing| firing.fires).collect();
+    let (mut live, mut told) = (Vec::new(), false);
+    for firing in firings.iter().filter(mine).filter(|firing| firing.fires) {
+        let [config, state] = &demands.meant;
+        let other = config.other(firing.ours.config.as_deref());
+        let other = other.or_else(|| state.other(firing.ours.state_dir.as_deref()));
+        let Some(other) = other else {
+            live.push(firing);
+            continue;
+        };
+        if !told {
+            let said =
+                format!("{} works with `{other}`, which is not looked at here", firing.place);
+            let hint = "name that one here, too: `--config FILE`, `--state-dir DIR`";
+            found.push(Finding::warning(ABOUT, said).hint(hint));
+        }
+        told = true;
+    }
     found.extend(cycles(&live, demands));
     found.extend(demands.heartbeats.iter().map(|heartbeat| pings(&live, heartbeat, demands)));
     found
@@ -208,6 +244,8 @@ mod tests {
             took: None,
             heartbeats: Vec::new(),
             user: "root".into(),
+            meant: ["/etc/mm.toml", "/var/lib/mm"]
+                .map(|at| Where { here: at.into(), usual: at.into() }),
             unread: false,
         }
     }
@@ -260,6 +298,29 @@ mod tests {
         let (standing, said) = worst(&[cycle(MINUTE)], &slow);
         assert_eq!(standing, Standing::Warning);
         assert!(said.contains("the last run took 1m 30s, longer than the 1m"), "{said}");
+    }
+
+    #[test]
+    fn a_run_with_another_config_or_state_is_none_of_this_one() {
+        for (command, other) in [
+            ("miraclemax heal -q", None),
+            ("miraclemax -c /etc/mm.toml --state-dir /var/lib/mm heal", None),
+            ("miraclemax --state-dir $HOME/state heal", None),
+            ("miraclemax -c /etc/other.toml heal", Some("/etc/other.toml")),
+            ("miraclemax --state-dir=/srv/mm heal", Some("/srv/mm")),
+        ] {
+            let found = judge(&[firing(command, MINUTE)], &demands());
+            let told = found.iter().any(|one| one.said.contains("is not looked at here"));
+            assert_eq!(told, other.is_some(), "{command}: {found:?}");
+            assert_eq!(found.last().map(|one| one.status == Standing::Ok), Some(other.is_none()));
+            if let Some(other) = other {
+                assert!(found[0].said.contains(other), "{found:?}");
+            }
+        }
+        let usual = |at: &str| Where { here: at.into(), usual: "/etc/mm.toml".into() };
+        let elsewhere = Demands { meant: [usual("/tmp/mm.toml"), Where::default()], ..demands() };
+        let (standing, said) = worst(&[firing("miraclemax heal", MINUTE)], &elsewhere);
+        assert_eq!(standing, Standing::Critical, "{said}");
     }
 
     #[test]

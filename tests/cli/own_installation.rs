@@ -32,7 +32,7 @@ fn mode(host: &Host, name: &str, mode: u32) {
 /// `PROGRAM` in it is the program under test.
 fn tab(host: &Host, crontab: &str) {
     let program = real::miraclemax().display().to_string();
-    host.write("tab", &crontab.replace("PROGRAM", &program));
+    host.write("tab", &host.fill(&crontab.replace("PROGRAM", &program)));
     host.fake("crontab", "cat '$DIR/tab'");
 }
 
@@ -122,6 +122,9 @@ fn who_may_read_and_write_config_and_secrets_is_told() {
         finds(&host, status, about, want);
         mode(&host, file, before & 0o777);
     }
+    mode(&host, "", 0o777);
+    finds(&host, "critical", "config", "everybody can replace the config");
+    mode(&host, "", 0o700);
     finds(&host, "ok", "secrets", "1 secret file, for the owner alone");
     host.remove("url");
     finds(&host, "critical", "heartbeat outside", "cannot be read: no such file or directory");
@@ -151,23 +154,55 @@ fn a_state_that_is_not_renewed_is_told_in_the_words_of_stale() {
     finds(&host, "critical", "events", "nothing can be written there");
 }
 
+/// A process that is called as the cron daemon is; it ends with this.
+struct Cron(std::process::Child);
+
+impl Cron {
+    fn start(host: &Host) -> Self {
+        let at = host.path("bin/cron");
+        fs::copy("/bin/sleep", &at).expect("there is a sleep");
+        let mut cron = real::command(at);
+        Self(cron.arg("600").spawn().expect("it can be run"))
+    }
+}
+
+impl Drop for Cron {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[test]
 fn a_secret_in_a_variable_has_to_be_set_where_cron_runs() {
     let host = host("");
+    let _cron = Cron::start(&host);
     host.config(&CONFIG.replace("url_file = \"$DIR/url\"", "url_env = \"PING_URL\""));
-    for (crontab, lacks) in [
-        ("*/5 * * * * PROGRAM ping -q\n", true),
-        ("PING_URL=x\n*/5 * * * * PROGRAM ping -q\n", false),
-    ] {
-        tab(&host, crontab);
-        let ran = host.run(&["check", "--self", "-o", "json"]);
-        let no_cron = ran.stdout.contains("no cron daemon runs");
-        let said = findings(&ran);
-        let told = said
-            .iter()
-            .any(|(_, _, said)| said.contains("its secret is in the variable `PING_URL`"));
-        assert!(no_cron || told == lacks, "{said:#?}");
+    let line = "*/5 * * * * PROGRAM -c $DIR/config.toml --state-dir $DIR/state ping -q\n";
+    for (crontab, lacks) in [(line.to_owned(), true), (format!("PING_URL=x\n{line}"), false)] {
+        tab(&host, &crontab);
+        let said = findings(&host.run(&["check", "--self", "-o", "json"]));
+        let want = "its secret is in the variable `PING_URL`, which crontab of ";
+        assert_eq!(said.iter().any(|(_, _, said)| said.contains(want)), lacks, "{said:#?}");
     }
+}
+
+#[test]
+fn a_crontab_of_ones_own_that_works_on_this_state_is_enough() {
+    let host = host("");
+    let _cron = Cron::start(&host);
+    let there = Answers::http("200 OK", "", "OK");
+    host.write("url", &format!("{}/7d1c6c52-8a0e-4b51-9a8e-2f1f0f6f8a02\n", there.url()));
+    host.run(&["-q", "ping"]).silent();
+    let options = "-q -c $DIR/config.toml --state-dir $DIR/state";
+    tab(&host, &format!("* * * * * PROGRAM {options} heal\n*/5 * * * * PROGRAM {options} ping\n"));
+    finds(&host, "ok", "schedule", "line 1 runs it every 1m");
+    finds(&host, "ok", "heartbeat outside", "line 2 pings it every 5m, as it expects");
+    tab(&host, &format!("* * * * * PROGRAM heal -q\n*/5 * * * * PROGRAM {options} ping\n"));
+    finds(&host, "warning", "schedule", "line 1 works with `");
+    finds(&host, "critical", "schedule", "nothing that fires runs");
+    tab(&host, &format!("* * * * * miraclemax {options} heal\n"));
+    finds(&host, "critical", "schedule", "there is no `miraclemax` in its PATH (`/usr/bin:/bin`)");
 }
 
 #[test]

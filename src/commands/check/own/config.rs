@@ -1,5 +1,6 @@
 //! The config and the files that secrets are in: do they load, and who else may read or write them. Shows no secret.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -59,6 +60,8 @@ pub(super) fn findings(setup: &Setup, loaded: &Result<Option<Configured>>) -> Ve
         for file in &files {
             found.extend(guarded(file, setup.euid, plain));
         }
+        let folders: BTreeSet<&Path> = files.iter().filter_map(|file| file.parent()).collect();
+        found.extend(folders.into_iter().filter_map(folder));
         found.extend(secret_files(&configured.config, setup.euid));
     }
     found
@@ -133,6 +136,16 @@ fn guarded(path: &Path, euid: u32, holds_secrets: bool) -> Vec<Finding> {
         found.push(Finding::warning(ABOUT, said).hint(hint));
     }
     found
+}
+
+/// In a directory that everybody may write, whoever wants to replaces what is in it; but not with the sticky bit.
+fn folder(path: &Path) -> Option<Finding> {
+    let mode = files::look(path, LIMIT).ok()?.mode;
+    let shown = path.display();
+    (mode & 0o002 != 0 && mode & 0o1000 == 0).then(|| {
+        let said = format!("everybody can replace the config: `{shown}` has mode {mode:04o}");
+        Finding::critical(ABOUT, said).hint(format!("`chmod go-w '{shown}'`"))
+    })
 }
 
 fn owner(path: &Path, about: &FileLook, euid: u32) -> Option<String> {

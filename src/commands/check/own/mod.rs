@@ -22,7 +22,6 @@ use crate::model::text::one_line;
 use crate::outcome::Outcome;
 use crate::sys::clock::Deadline;
 use crate::sys::crew::{self, Work};
-use crate::sys::process::user_name;
 
 /// What is asked of others at once.
 const AT_ONCE: usize = 16;
@@ -74,8 +73,7 @@ fn parts(
     took: Option<Duration>,
     by: Deadline,
 ) -> Vec<Part> {
-    let user = user_name(setup.euid);
-    let wanted = schedule::Wanted::new(user, setup.euid, config, took);
+    let wanted = schedule::Wanted::new(setup, config, took);
     let mut parts = vec![
         Part::new("schedule", move || schedule::findings(&wanted, by)),
         Part::new("clock", move || clock::findings(by)),

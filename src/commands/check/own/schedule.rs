@@ -5,12 +5,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::config::Config;
+use crate::commands::setup::Setup;
+use crate::config::{self, Config};
 use crate::heartbeat::Heartbeat;
 use crate::judge::cron::command::{Does, ours};
 use crate::judge::cron::times::Times;
 use crate::judge::cron::traps::Around;
-use crate::judge::schedule::{Demands, Firing};
+use crate::judge::schedule::{Demands, Firing, Where};
 use crate::judge::{cron, schedule, timers};
 use crate::manager::Reach;
 use crate::manager::schedule::{cron as tabs, launchd, timers as units};
@@ -19,9 +20,11 @@ use crate::model::schedule::Daemon;
 use crate::model::secret::SecretSource;
 use crate::model::text::{one_line, plural};
 use crate::model::unit::ManagerKind;
+use crate::store::Dir;
 use crate::sys::clock::Deadline;
 use crate::sys::exec::Command;
 use crate::sys::files;
+use crate::sys::process::user_name;
 use crate::sys::programs::{self, Absent};
 
 use super::secrets;
@@ -45,12 +48,7 @@ pub(super) struct Wanted {
 
 impl Wanted {
     /// By the config, where there is one; `took` is how long the last cycle did.
-    pub(super) fn new(
-        user: String,
-        euid: u32,
-        config: Option<&Config>,
-        took: Option<Duration>,
-    ) -> Self {
+    pub(super) fn new(setup: &Setup, config: Option<&Config>, took: Option<Duration>) -> Self {
         let heartbeats = config.map_or_else(Vec::new, |config| {
             let one = |beat: &Heartbeat| {
                 let schedule = beat.settings.schedule().and_then(|text| Times::parse(text).ok());
@@ -71,17 +69,31 @@ impl Wanted {
             deadline: config.map_or(crate::commands::setup::DEADLINE, |config| config.deadline),
             took,
             heartbeats,
-            user,
+            user: user_name(setup.euid),
+            meant: meant(setup),
             unread: false,
         };
         Self {
             demands,
-            root: euid == 0,
+            root: setup.euid == 0,
             variables,
             told_otherwise: config.is_some_and(|config| !config.notify.is_empty()),
             supervisord: config.and_then(|config| config.supervisord.clone()),
         }
     }
+}
+
+/// Config and state directory of this run, and those of one that is told nothing.
+fn meant(setup: &Setup) -> [Where; 2] {
+    let shown =
+        |path: Option<PathBuf>| path.map(|path| path.display().to_string()).unwrap_or_default();
+    let env = |name: &str| std::env::var_os(name).filter(|_| name != "STATE_DIRECTORY");
+    let config = config::default_path(setup.euid, env);
+    let state = Dir::default_path(setup.euid, env).ok();
+    [
+        Where { here: shown(setup.config_path().ok()), usual: shown(config) },
+        Where { here: shown(setup.state_path().ok()), usual: shown(state) },
+    ]
 }
 
 /// What is to be said of it.
