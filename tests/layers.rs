@@ -57,6 +57,7 @@ const SHARED: &[&str] = &[
     "reminding",
     "summing",
     "telling",
+    "unreached",
     "keeping",
     "signs",
     "takeover",

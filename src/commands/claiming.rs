@@ -4,8 +4,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use crate::commands::fresh::Remembered;
 use crate::commands::setup::{Configured, Setup};
+use crate::commands::unreached;
 use crate::heartbeat::{Facts, Health, Heartbeat, Reports, Signal};
 use crate::judge::severity::{Severity, of_service};
 use crate::model::state::Status;
@@ -42,7 +45,9 @@ pub(super) fn claim(
     let wanted = |name: &str| {
         heartbeat.services.is_empty() || heartbeat.services.iter().any(|(one, _)| one == name)
     };
-    let body = body(setup, configured, remembered, &wanted);
+    let mut body = body(setup, configured, remembered, &wanted);
+    // One of some services speaks of these alone.
+    body.nobody &= heartbeat.services.is_empty();
     let well = match heartbeat.reports {
         Reports::Health => body.is_ok(),
         Reports::Liveness => body.doubt.is_none(),
@@ -102,7 +107,16 @@ fn body(
                 lasted: Some(Duration::from_secs(shown.for_seconds)),
             })
         });
+    let known = remembered.dir.as_ref().map(|dir| unreached::known(dir, &setup.now));
+    let channels = &configured.config.notify;
+    let mut broken = known.unwrap_or_default();
+    broken.retain(|one| channels.iter().any(|channel| channel.name == one.channel));
     Body {
+        nobody: !channels.is_empty() && broken.len() == channels.len(),
+        unreached: broken
+            .into_iter()
+            .map(|one| (one.channel.clone(), one.words(&TimeZone::UTC)))
+            .collect(),
         host: host::name(),
         services: configured.config.services.iter().filter(|one| wanted(&one.name)).count(),
         issues: issues.collect(),

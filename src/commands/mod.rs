@@ -34,6 +34,7 @@ mod summing;
 mod switches;
 mod takeover;
 mod telling;
+mod unreached;
 mod wrapping;
 
 use std::ffi::OsString;

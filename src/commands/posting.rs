@@ -1,20 +1,32 @@
 //! The outbox: stories go into it before the state is saved, and leave it after, under a deadline. What a
 //! channel did not accept stays for the next run. Never decides what happened.
 
-use std::collections::BTreeMap;
+mod lateness;
+mod parcels;
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::commands::memory::Memory;
+use crate::commands::posting::lateness::latest;
+use crate::commands::posting::parcels::{Letter, Parcel, letters, parcels};
+use crate::commands::unreached;
 use crate::config::Config;
-use crate::model::letter::{self, Letter, Ongoing, Outgoing, Sent};
+use crate::model::course::Course;
+use crate::model::letter::{self, Ongoing, Outgoing, Sent};
+use crate::model::reachable::{Channels, Reachable};
 use crate::model::story::{Change, Story};
+use crate::model::text::{one_line, plural};
 use crate::model::time::{Now, Stamp};
 use crate::model::window::Window;
 use crate::notify::Channel;
-use crate::report::email::{self, Late};
+use crate::report::email;
+use crate::store::channels;
 use crate::store::events::Kind;
 use crate::store::outbox::{self, Delivery, Entry, Pending, Receipt, Recorded, Thread, Turn};
 use crate::sys::clock::Deadline;
@@ -23,9 +35,6 @@ use crate::sys::clock::Deadline;
 const DELIVERY: Duration = Duration::from_secs(60);
 /// Kept back at the end of a run for what must still be written.
 const RESERVE: Duration = Duration::from_secs(2);
-
-/// So many stories at once are told in one letter.
-const MANY: usize = 3;
 
 /// Puts stories into the outbox, each for the channels that want it. Gives back those that could not be written
 /// there: a disk that is full must not keep people from being told.
@@ -104,6 +113,10 @@ pub(super) struct Delivered {
     pub(super) accepted: usize,
     /// Why a channel did not accept, by channel.
     pub(super) refused: Vec<(String, String)>,
+    /// Letters that were given up on, in words.
+    pub(super) given_up: Vec<String>,
+    /// The channels that are broken, whether or not they were tried in this run.
+    pub(super) broken: Vec<email::Unreached>,
 }
 
 /// Sends what waits in the outbox, oldest first, channels side by side. A channel that did not answer is
@@ -130,36 +143,45 @@ pub(super) fn deliver(
     entries.extend(unrecorded);
     let turn = turn.ok().flatten();
     let renewing = turn.is_some() && config.notify.iter().any(Channel::renews);
-    if entries.is_empty() && !renewing {
-        return Delivered::default();
+    let mut channels = channels::load(memory.dir);
+    channels.retain(|name, _| config.notify.iter().any(|channel| channel.name == *name));
+    let untold = |known: &Reachable| known.told.is_none() && known.is_broken(&memory.now());
+    if entries.is_empty() && !renewing && !channels.values().any(untold) {
+        let broken = unreached::broken(&channels, &entries, &memory.now());
+        return Delivered { broken, ..Delivered::default() };
     }
     let left = deadline.left().saturating_sub(RESERVE).min(DELIVERY);
     let by = Deadline::after(left);
     let post = Post {
         memory,
+        channels: Mutex::new(channels),
         config,
         turn: turn.as_ref(),
         began: memory.began(),
         zone: TimeZone::system(),
         entries: Mutex::new(entries),
         delivered: Mutex::new(Delivered::default()),
+        failed: Mutex::new(Vec::new()),
     };
-    std::thread::scope(|scope| {
-        // The first channel is served by this thread: the usual case of one channel starts none.
-        for channel in config.notify.iter().skip(1) {
-            let post = &post;
-            scope.spawn(move || post.channel(channel, by));
-        }
-        if let Some(channel) = config.notify.first() {
-            post.channel(channel, by);
-        }
-    });
+    post.round(by, true);
+    // What others recorded while a channel was waited for, and what is to be told of that channel.
+    if post.more() | post.tell_of_broken() {
+        post.round(by, false);
+    }
     post.forget_unknown();
-    post.delivered.into_inner().unwrap_or_default()
+    let (channels, entries) = (post.channels.into_inner(), post.entries.into_inner());
+    let broken = channels
+        .ok()
+        .zip(entries.ok())
+        .map(|(channels, entries)| unreached::broken(&channels, &entries, &memory.now()));
+    let delivered = post.delivered.into_inner().unwrap_or_default();
+    Delivered { broken: broken.unwrap_or_default(), ..delivered }
 }
 
 struct Post<'a> {
     memory: &'a Memory<'a>,
+    /// What is known of each channel.
+    channels: Mutex<Channels>,
     config: &'a Config,
     /// None when another process delivers: it alone writes down how far that has come.
     turn: Option<&'a Turn>,
@@ -168,66 +190,89 @@ struct Post<'a> {
     zone: TimeZone,
     entries: Mutex<Vec<Entry>>,
     delivered: Mutex<Delivered>,
-}
-
-/// What leaves as one letter.
-struct Parcel {
-    /// With their places among all that waits; at least one.
-    entries: Vec<(usize, Entry)>,
-    late: bool,
-}
-
-/// What waits for a channel as letters: so many of one run, or left over from before, are one letter together.
-fn parcels(
-    waiting: Vec<(usize, Entry)>,
-    digests: bool,
-    is_late: impl Fn(&Entry) -> bool,
-) -> Vec<Parcel> {
-    let (late, fresh): (Vec<_>, Vec<_>) =
-        waiting.into_iter().partition(|(_, entry)| is_late(entry));
-    let mut parcels = Vec::new();
-    for (entries, late) in [(late, true), (fresh, false)] {
-        if digests && entries.len() >= MANY {
-            parcels.push(Parcel { entries, late });
-        } else {
-            parcels.extend(entries.into_iter().map(|one| Parcel { entries: vec![one], late }));
-        }
-    }
-    parcels
+    /// Channels that are not tried again in this run.
+    failed: Mutex<Vec<String>>,
 }
 
 impl Post<'_> {
-    fn channel(&self, channel: &Channel, by: Deadline) {
-        if self.resting(&channel.name) {
+    /// Serves the channels side by side; the `first` time outages are renewed, too.
+    fn round(&self, by: Deadline, first: bool) {
+        std::thread::scope(|scope| {
+            // The first channel is served by this thread: the usual case of one channel starts none.
+            for channel in self.config.notify.iter().skip(1) {
+                scope.spawn(move || self.channel(channel, by, first));
+            }
+            if let Some(channel) = self.config.notify.first() {
+                self.channel(channel, by, first);
+            }
+        });
+    }
+
+    /// Whether others have recorded something meanwhile.
+    fn more(&self) -> bool {
+        if self.turn.is_none() {
+            return false;
+        }
+        let Ok(mut entries) = self.entries.lock() else { return false };
+        let mut new = outbox::pending(self.memory.dir).entries;
+        new.retain(|entry| !entries.iter().any(|known| known.id == entry.id));
+        let any = !new.is_empty();
+        entries.extend(new);
+        any
+    }
+
+    /// Puts it into the outbox for the others that a channel takes nothing, where that is news; whether it is.
+    fn tell_of_broken(&self) -> bool {
+        let (Ok(mut channels), Ok(mut entries)) = (self.channels.lock(), self.entries.lock())
+        else {
+            return false;
+        };
+        // A drill tells of itself what does not work, and its runs are no runs.
+        let drill = entries.iter().any(|entry| entry.story.drill);
+        let stories = if self.turn.is_some() && !drill {
+            unreached::stories(self.memory, self.config, &mut channels, &entries)
+        } else {
+            Vec::new()
+        };
+        let any = !stories.is_empty();
+        for story in stories {
+            let names = story.only.clone();
+            let entry = Entry::new(story, 0, self.memory.now().stamp(), names);
+            if let Err(err) = outbox::record(self.memory.dir, &entry) {
+                self.memory.event(Kind::Notification, "", "", &format!("{err:#}"));
+            }
+            entries.push(entry);
+        }
+        if any && let Err(err) = channels::save(self.memory.dir, &channels) {
+            self.memory.event(Kind::Notification, "", "", &format!("{err:#}"));
+        }
+        any
+    }
+
+    fn channel(&self, channel: &Channel, by: Deadline, renews: bool) {
+        let failed = self.failed.lock().is_ok_and(|failed| failed.contains(&channel.name));
+        if failed || self.resting(&channel.name) {
             return;
         }
-        let count = self.entries.lock().map_or(0, |entries| entries.len());
-        let waiting = (0..count).filter_map(|index| self.waiting(index, channel));
-        let late = |entry: &Entry| entry.created.is_before(&self.began.stamp());
-        for parcel in parcels(waiting.collect(), channel.digests(), late) {
+        let mut first = true;
+        let mut parcels = VecDeque::from(parcels(self.waiting(channel), channel.digests()));
+        while let Some(parcel) = parcels.pop_front() {
             if by.passed() {
                 break;
             }
-            let (letter, id) = self.letter(&parcel, &channel.name);
-            let stories: Vec<&Story> =
-                parcel.entries.iter().map(|(_, entry)| &entry.story).collect();
-            let thread = outbox::begun(self.memory.dir, &channel.name, &stories);
-            let out = Outgoing {
-                letter: &letter,
-                id: &id,
-                stories: &stories,
-                holds: self.holds(),
-                reply_to: thread.as_ref().map(Thread::first),
-            };
-            let sent = channel.send(&out, by);
-            let receipt = self.receipt(&parcel, channel, &sent);
-            for (index, entry) in &parcel.entries {
-                self.note(*index, channel, entry, &sent);
+            let sent = self.send(&parcel, channel, by);
+            if let (Sent::Never(why), 2..) = (&sent, parcel.letters.len()) {
+                // One that is refused for good must not take the others with it.
+                let text =
+                    format!("several by {}: refused, so each goes alone: {why}", channel.name);
+                self.memory.event(Kind::Notification, "", "", &text);
+                for letter in parcel.letters.into_iter().rev() {
+                    parcels.push_front(Parcel { letters: vec![letter] });
+                }
+                continue;
             }
-            if let Some(receipt) = receipt {
-                receipt.settled(self.memory.dir);
-            }
-            self.thread(channel, &out, &sent, by);
+            self.learn(channel, &sent, first);
+            first = false;
             if let Ok(mut delivered) = self.delivered.lock() {
                 match &sent {
                     Sent::Accepted(_) => delivered.accepted += 1,
@@ -237,10 +282,13 @@ impl Post<'_> {
                 }
             }
             if matches!(sent, Sent::Later(_) | Sent::Busy { .. }) {
+                if let Ok(mut failed) = self.failed.lock() {
+                    failed.push(channel.name.clone());
+                }
                 return;
             }
         }
-        if channel.renews() && !by.passed() {
+        if renews && channel.renews() && !by.passed() {
             self.renew(channel, by);
         }
     }
@@ -273,7 +321,9 @@ impl Post<'_> {
         if ongoing.is_empty() {
             return;
         }
-        match channel.renew(&ongoing, self.holds(), by) {
+        let sent = channel.renew(&ongoing, self.holds(), by);
+        self.learn(channel, &sent, true);
+        match sent {
             Sent::Accepted(_) => {}
             Sent::Later(why) | Sent::Busy { why, .. } | Sent::Never(why) => {
                 let text = format!("renewal by {}: not accepted: {why}", channel.name);
@@ -294,96 +344,150 @@ impl Post<'_> {
         })
     }
 
-    /// What tells a parcel, and its `Message-ID`.
-    fn letter(&self, parcel: &Parcel, channel: &str) -> (Letter, String) {
-        // What was recorded before this run began is late, whether or not it was ever tried.
-        let answers = parcel.entries.iter().filter_map(|(_, entry)| entry.channels.get(channel));
-        let why = answers.map(|delivery| delivery.answer.clone()).find(|why| !why.is_empty());
-        let late =
-            parcel.late.then(|| Late { now: self.memory.now().wall, why: why.unwrap_or_default() });
-        let stories: Vec<&Story> = parcel.entries.iter().map(|(_, entry)| &entry.story).collect();
-        if let [story] = stories[..] {
-            (email::compose(story, late.as_ref(), &self.zone), letter::message_id(story))
-        } else {
-            let letter = email::digest(&stories, late.as_ref(), &self.zone);
-            let id = letter.thread.clone();
-            (letter, id)
+    /// Sends what tells a parcel, and notes what became of it.
+    fn send(&self, parcel: &Parcel, channel: &Channel, by: Deadline) -> Sent {
+        // What is told in time is told as it was found.
+        let courses = parcel.courses(|story| self.over(story).filter(|_| parcel.late()));
+        let mut letter = email::tell(&courses, self.late(parcel, channel).as_ref(), &self.zone);
+        let id = match &courses[..] {
+            [Course { story, .. }] => letter::message_id(story),
+            _ => letter.thread.clone(),
+        };
+        if courses.iter().any(|course| course.story.change != Change::Channel) {
+            let others = self.unreached(channel);
+            email::mention(&mut letter, &others, &self.zone);
         }
+        let stories: Vec<Cow<'_, Story>> = courses
+            .iter()
+            .map(|course| {
+                // Where each is a record of its own, it is of what was then.
+                if channel.digests() { latest(course) } else { Cow::Borrowed(course.story) }
+            })
+            .collect();
+        let stories: Vec<&Story> = stories.iter().map(AsRef::as_ref).collect();
+        let thread = outbox::begun(self.memory.dir, &channel.name, &stories);
+        let out = Outgoing {
+            letter: &letter,
+            id: &id,
+            stories: &stories,
+            holds: self.holds(),
+            reply_to: thread.as_ref().map(Thread::first),
+        };
+        let sent = channel.send(&out, by);
+        // What is refused for good as one is tried again one by one.
+        if !matches!(sent, Sent::Never(_)) || parcel.letters.len() == 1 {
+            self.note(parcel, channel, &sent);
+            self.thread(channel, &out, &sent, by);
+        }
+        sent
     }
 
-    /// The entry, if it still waits for this channel and may be told at this hour.
-    fn waiting(&self, index: usize, channel: &Channel) -> Option<(usize, Entry)> {
-        let entries = self.entries.lock().ok()?;
-        let entry = entries.get(index)?;
-        if self.quiet(&entry.story) || channel.routing.quiet(&entry.story, self.began.wall) {
-            return None;
-        }
-        let delivery = entry.channels.get(&channel.name)?;
-        (delivery.accepted.is_none() && !delivery.gone).then(|| (index, entry.clone()))
+    /// The other channels that take nothing, as far as is known by now.
+    fn unreached(&self, channel: &Channel) -> Vec<email::Unreached> {
+        let Ok(channels) = self.channels.lock() else { return Vec::new() };
+        let mut others = channels.clone();
+        drop(channels);
+        others.remove(&channel.name);
+        let Ok(entries) = self.entries.lock() else { return Vec::new() };
+        unreached::broken(&others, &entries, &self.memory.now())
     }
 
-    /// Whether its service has quiet hours now. What is critical, and what is told of the config, has none.
-    fn quiet(&self, story: &Story) -> bool {
+    /// What still waits for this channel and may be told at this hour, oldest first.
+    fn waiting(&self, channel: &Channel) -> Vec<Letter> {
+        let Ok(entries) = self.entries.lock() else { return Vec::new() };
+        let waits = |entry: &Entry| {
+            let waits = entry.channels.get(&channel.name).is_some_and(|one| !one.finished());
+            waits && !self.quiet(&entry.story, channel, self.began.wall)
+        };
+        let all = entries.iter().enumerate();
+        let waiting = all.filter(|(_, entry)| waits(entry)).map(|(at, entry)| (at, entry.clone()));
+        letters(waiting.collect(), &self.began, &self.memory.now())
+    }
+
+    /// Whether its service or the channel had quiet hours then. What is critical has none, and neither has the
+    /// service of what is told of the host.
+    fn quiet(&self, story: &Story, channel: &Channel, then: Timestamp) -> bool {
         let service = self.config.services.iter().find(|service| service.name == story.service);
-        let quiet = |window: &Window| window.contains(self.began.wall);
-        !story.critical
-            && service.is_some_and(|service| service.policy.quiet_hours.iter().any(quiet))
+        let quiet = |window: &Window| window.contains(then);
+        let of_service =
+            service.is_some_and(|service| service.policy.quiet_hours.iter().any(quiet));
+        !story.critical && of_service || channel.routing.quiet(story, then)
     }
 
     /// What is kept while a letter of several that was taken is noted at each of them.
     fn receipt(&self, parcel: &Parcel, channel: &Channel, sent: &Sent) -> Option<Receipt> {
         let Sent::Accepted(taken) = sent else { return None };
-        if parcel.entries.len() < 2 {
+        if parcel.letters.len() < 2 {
             return None;
         }
         let receipt = Receipt {
             channel: channel.name.clone(),
             at: self.memory.now().wall,
             answer: taken.said.clone(),
-            ids: parcel.entries.iter().map(|(_, entry)| entry.id.clone()).collect(),
+            ids: parcel.letters.iter().map(|letter| letter.entry.id.clone()).collect(),
         };
         // Without it each of them is noted all the same.
         receipt.keep(self.memory.dir).ok().map(|()| receipt)
     }
 
     /// Written at once: a message that was accepted must not be sent again, whatever happens next.
-    fn note(&self, index: usize, channel: &Channel, entry: &Entry, sent: &Sent) {
+    fn note(&self, parcel: &Parcel, channel: &Channel, sent: &Sent) {
         let now = self.memory.now().wall;
-        let Ok(mut entries) = self.entries.lock() else { return };
-        let Some(kept) = entries.get_mut(index) else { return };
-        let delivery = kept.channels.entry(channel.name.clone()).or_insert_with(Delivery::default);
-        delivery.attempted += 1;
-        delivery.last = Some(now);
-        delivery.retry_after = None;
         let (word, answer) = match sent {
-            Sent::Accepted(taken) => {
-                delivery.accepted = Some(now);
-                ("accepted", &taken.said)
-            }
-            Sent::Later(why) => ("not accepted, to be tried again", why),
-            Sent::Busy { why, after } => {
-                // Whole seconds are kept: rather one more than one too few.
-                delivery.retry_after = Some(after.as_secs().saturating_add(1));
-                ("not accepted, to be tried again", why)
-            }
-            Sent::Never(why) => {
-                delivery.gone = true;
-                ("refused for good", why)
-            }
+            Sent::Accepted(taken) => ("accepted", &taken.said),
+            Sent::Later(why) | Sent::Busy { why, .. } => ("not accepted, to be tried again", why),
+            Sent::Never(why) => ("refused for good", why),
         };
-        delivery.answer.clone_from(answer);
-        let updated = outbox::update(self.memory.dir, kept);
+        let Ok(mut entries) = self.entries.lock() else { return };
+        for Letter { index, .. } in &parcel.letters {
+            let Some(kept) = entries.get_mut(*index) else { continue };
+            let delivery =
+                kept.channels.entry(channel.name.clone()).or_insert_with(Delivery::default);
+            delivery.attempted += 1;
+            delivery.last = Some(now);
+            delivery.retry_after = None;
+            delivery.answer.clone_from(answer);
+            match sent {
+                Sent::Accepted(_) => delivery.accepted = Some(now),
+                Sent::Later(_) => {}
+                // Whole seconds are kept: rather one more than one too few.
+                Sent::Busy { after, .. } => {
+                    delivery.retry_after = Some(after.as_secs().saturating_add(1));
+                }
+                Sent::Never(_) => delivery.gone = true,
+            }
+        }
+        let receipt = self.receipt(parcel, channel, sent);
+        let noted = parcel.letters.iter().filter_map(|letter| entries.get(letter.index));
+        let updated = noted.map(|entry| outbox::update(self.memory.dir, entry));
+        let failed: Vec<_> = updated.filter_map(Result::err).collect();
         drop(entries);
-        let story = &entry.story;
-        let text = format!("{} by {}: {word}: {answer}", story.change.word(), channel.name);
-        self.memory.event(Kind::Notification, &story.service, &story.incident, &text);
-        if let Err(err) = updated {
-            self.memory.event(
-                Kind::Notification,
-                &story.service,
-                &story.incident,
-                &format!("{err:#}"),
-            );
+        // Where one could not be noted it stays, for the next who delivers.
+        if let Some(receipt) = receipt.filter(|_| failed.is_empty()) {
+            receipt.settled(self.memory.dir);
+        }
+        for Letter { entry, .. } in &parcel.letters {
+            let story = &entry.story;
+            let text = format!("{} by {}: {word}: {answer}", story.change.word(), channel.name);
+            self.memory.event(Kind::Notification, &story.service, &story.incident, &text);
+        }
+        for err in failed {
+            self.memory.event(Kind::Notification, "", "", &format!("{err:#}"));
+        }
+    }
+
+    /// Takes in what a channel said, for those who want to know whether it works.
+    fn learn(&self, channel: &Channel, sent: &Sent, first: bool) {
+        let Ok(mut channels) = self.channels.lock() else { return };
+        let known = channels.entry(channel.name.clone()).or_default();
+        let well = matches!(sent, Sent::Accepted(_)) && known.failing_since.is_none();
+        known.sent(sent, first, &self.memory.now());
+        // Every other letter of a run that is taken is no news.
+        if self.turn.is_none() || well && !first {
+            return;
+        }
+        if let Err(err) = channels::save(self.memory.dir, &channels) {
+            self.memory.event(Kind::Notification, "", "", &format!("{err:#}"));
         }
     }
 
@@ -409,6 +513,7 @@ impl Post<'_> {
     /// A channel that is no longer configured must not keep its letters waiting for ever.
     fn forget_unknown(&self) {
         let Ok(mut entries) = self.entries.lock() else { return };
+        let mut given_up: BTreeMap<String, usize> = BTreeMap::new();
         for entry in entries.iter_mut() {
             let mut changed = false;
             for (name, delivery) in &mut entry.channels {
@@ -418,6 +523,7 @@ impl Post<'_> {
                 {
                     delivery.gone = true;
                     "the channel is no longer configured".clone_into(&mut delivery.answer);
+                    *given_up.entry(name.clone()).or_default() += 1;
                     changed = true;
                 }
             }
@@ -428,6 +534,18 @@ impl Post<'_> {
                     &entry.story.incident,
                     &format!("{err:#}"),
                 );
+            }
+        }
+        drop(entries);
+        for (name, count) in given_up {
+            let (letters, are) = (plural(count, "letter"), if count == 1 { "is" } else { "are" });
+            let text = format!(
+                "{letters} for `{}` {are} given up: no channel of that name is configured any more",
+                one_line(&name, 80)
+            );
+            self.memory.event(Kind::Notification, "", "", &text);
+            if let Ok(mut delivered) = self.delivered.lock() {
+                delivered.given_up.push(text);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What `check` and `heal` share of their output: which services, the table or JSON, the exit status.
 
 use anyhow::Result;
+use jiff::tz::TimeZone;
 use serde_json::json;
 
 use crate::cli::Format;
@@ -105,9 +106,27 @@ pub(super) fn services(
 
 /// Says which channels did not accept, also when asked to be quiet: somebody was to be told, and was not.
 pub(super) fn complain(setup: &Setup, delivered: &Delivered) {
-    for (channel, why) in &delivered.refused {
-        setup.screen.note(&format!("warning: {channel} did not accept a notification: {why}"));
+    for problem in unsent(delivered) {
+        setup.screen.note(&format!("warning: {problem}"));
     }
+    // What was not tried now was said when it was.
+    let refused = |name: &str| delivered.refused.iter().any(|(channel, _)| channel == name);
+    let broken =
+        delivered.broken.iter().filter(|one| !setup.screen.quiet && !refused(&one.channel));
+    for one in broken {
+        let words = one.words(&TimeZone::system());
+        setup.screen.note(&format!("warning: nobody is reached by {words}"));
+    }
+}
+
+/// What was not accepted in this run, and what never will be.
+pub(super) fn unsent(delivered: &Delivered) -> Vec<String> {
+    let refused = delivered.refused.iter().map(|(channel, why)| {
+        let broken = delivered.broken.iter().find(|one| one.channel == *channel);
+        let since = broken.map(|one| format!(" ({})", one.since_words(&TimeZone::system())));
+        format!("{channel} did not accept a notification: {why}{}", since.unwrap_or_default())
+    });
+    refused.chain(delivered.given_up.iter().cloned()).collect()
 }
 
 /// Prints them.

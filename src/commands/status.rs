@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::cli::{Format, Status};
@@ -10,17 +11,24 @@ use crate::commands::fresh::{self, Remembered};
 use crate::commands::pinged;
 use crate::commands::setup::Setup;
 use crate::commands::shown;
+use crate::commands::unreached;
 use crate::judge::severity::of_service;
 use crate::model::hold::Hold;
+use crate::model::reachable::{Channels, Reachable};
 use crate::model::state::{Happening, ServiceState};
 use crate::model::text::{human_duration, one_line, plural};
+use crate::model::time::Now;
 use crate::model::verdict::Verdict;
 use crate::outcome::Outcome;
+use crate::report::email::Unreached;
 use crate::report::screen::Paint;
 use crate::report::services::Shown;
 use crate::report::text::{Row, table};
 use crate::store::holds::Kept;
-use crate::store::{Dir, outbox};
+use crate::store::{Dir, channels, outbox};
+
+/// More notifications that wait are counted.
+const WAITING: usize = 10;
 
 /// Shows all services, or the named ones in depth.
 pub(super) fn run(setup: &Setup, args: &Status) -> Result<Outcome> {
@@ -35,7 +43,7 @@ pub(super) fn run(setup: &Setup, args: &Status) -> Result<Outcome> {
     if setup.screen.quiet && outcome == Outcome::Ok {
         return Ok(outcome);
     }
-    let told = Told::of(&remembered);
+    let told = Told::of(&remembered, &setup.now);
     let text = match args.format {
         Format::Json => format!("{:#}\n", as_json(&remembered, &shown, &told)),
         Format::Text => as_text(setup, args, &remembered, &shown, &told),
@@ -73,19 +81,27 @@ fn services(setup: &Setup, args: &Status, remembered: &Remembered) -> Result<Vec
 const NEWS: Duration = Duration::from_hours(7 * 24);
 
 /// What is known of heartbeats and notifications.
+#[derive(Default)]
 struct Told {
     /// Name, whether the last ping was accepted, and the line to show.
     heartbeats: Vec<(String, bool, String)>,
     /// Notifications that no channel has accepted yet: channel, and why.
     waiting: Vec<(String, String)>,
+    /// What is known of each channel.
+    channels: Channels,
+    /// Those that take nothing.
+    broken: Vec<Unreached>,
 }
 
 impl Told {
-    fn of(remembered: &Remembered) -> Self {
-        let Some(dir) = &remembered.dir else {
-            return Self { heartbeats: Vec::new(), waiting: Vec::new() };
-        };
-        Self { heartbeats: pinged::last(dir), waiting: waiting(dir) }
+    fn of(remembered: &Remembered, now: &Now) -> Self {
+        let Some(dir) = &remembered.dir else { return Self::default() };
+        Self {
+            heartbeats: pinged::last(dir),
+            waiting: waiting(dir),
+            channels: channels::load(dir),
+            broken: unreached::known(dir, now),
+        }
     }
 }
 
@@ -113,6 +129,8 @@ fn as_json(remembered: &Remembered, shown: &[Shown], told: &Told) -> Value {
         .collect();
     let waiting: Vec<Value> =
         told.waiting.iter().map(|(channel, why)| json!({"channel": channel, "why": why})).collect();
+    let channels: Vec<Value> =
+        told.channels.iter().map(|(name, known)| channel_as_json(name, known, told)).collect();
     let holds: Vec<Value> = remembered.holds.iter().map(hold_as_json).collect();
     json!({
         "host": remembered.state.host,
@@ -124,6 +142,21 @@ fn as_json(remembered: &Remembered, shown: &[Shown], told: &Told) -> Value {
         "holds": holds,
         "heartbeats": heartbeats,
         "notifications_waiting": waiting,
+        "channels": channels,
+    })
+}
+
+fn channel_as_json(name: &str, known: &Reachable, told: &Told) -> Value {
+    let broken = told.broken.iter().find(|one| one.channel == name);
+    json!({
+        "name": name,
+        "broken": broken.is_some(),
+        "last_accepted": known.last_accepted,
+        "failing_since": known.failing_since.as_ref().map(|since| since.wall),
+        "failed_runs": known.runs,
+        "refused_for_good": known.refused_for_good,
+        "why": known.why,
+        "waiting": told.waiting.iter().filter(|(channel, _)| channel == name).count(),
     })
 }
 
@@ -167,13 +200,32 @@ fn as_text(
             details: vec![one_line(line, 300)],
         });
     }
-    for (channel, why) in &told.waiting {
+    for one in &told.broken {
+        let words = one.words(&TimeZone::UTC);
+        let details = words.strip_prefix(&one.channel).unwrap_or(&words);
+        rest.push(Row {
+            word: "NOT REACHED".into(),
+            paint: Paint::Bad,
+            name: one_line(&one.channel, 40),
+            details: vec![format!("takes no letters{details}")],
+        });
+    }
+    let more = told.waiting.len().saturating_sub(WAITING);
+    for (channel, why) in told.waiting.iter().take(WAITING) {
         let details = vec![format!("waits to be accepted: {}", one_line(why, 300))];
         rest.push(Row {
             word: "UNSENT".into(),
             paint: Paint::Warn,
             name: one_line(channel, 40),
             details,
+        });
+    }
+    if more > 0 {
+        rest.push(Row {
+            word: "UNSENT".into(),
+            paint: Paint::Warn,
+            name: format!("{more} more"),
+            details: vec!["`--format json` shows them all".into()],
         });
     }
     rest.extend(remembered.state.happened.last().and_then(|last| happened(last, setup)));

@@ -109,12 +109,13 @@ pub fn message_id(story: &Story) -> String {
     format!("{incident}.{}.{}@{host}", story.change.word(), story.at.as_second())
 }
 
-/// Names a letter of several stories: by its first story and how many it tells.
+/// Names a letter of several stories: by its first story, how many it tells, and when the last of them happened.
 pub fn digest_thread(stories: &[&Story]) -> String {
     let Some(first) = stories.first() else { return String::new() };
     let thread = thread(first);
     let (incident, host) = thread.split_once('@').unwrap_or((&thread, "localhost"));
-    let (change, at) = (first.change.word(), first.at.as_second());
+    let at = stories.iter().map(|story| story.at.as_second()).max().unwrap_or_default();
+    let change = first.change.word();
     format!("digest-{}.{incident}.{change}.{at}@{host}", stories.len())
 }
 

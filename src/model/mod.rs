@@ -1,6 +1,7 @@
 //! The words everyone speaks. Plain values and the rules that belong to them; imports nothing of ours,
 //! reads no clock, touches no file, starts nothing.
 
+pub mod course;
 pub mod discovery;
 pub mod fields;
 pub mod finding;
@@ -14,6 +15,7 @@ pub mod occasion;
 pub mod place;
 pub mod policy;
 pub mod range;
+pub mod reachable;
 pub mod repeats;
 pub mod scene;
 pub mod schedule;

@@ -8,6 +8,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+/// The two clocks run apart by no more than this, unless the wall clock was set.
+const SLACK: Duration = Duration::from_secs(120);
+
 /// The moment a run began, read once and handed down as a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Now {
@@ -70,6 +73,20 @@ impl Now {
         let by_wall = Duration::try_from(self.wall.duration_since(then.wall)).unwrap_or_default();
         least.max(by_wall)
     }
+
+    /// When `then` was, by the wall clock as it is set now: what it said then, unless it was set since. Never
+    /// later than now.
+    pub fn when(&self, then: &Stamp) -> Timestamp {
+        self.ago(self.elapsed(then), then)
+    }
+
+    /// The same, where it is known better how long ago that was.
+    pub fn ago(&self, ago: Duration, then: &Stamp) -> Timestamp {
+        let passed = jiff::SignedDuration::try_from(ago).unwrap_or(jiff::SignedDuration::MAX);
+        let at = self.wall.checked_sub(passed).unwrap_or(Timestamp::MIN);
+        let set = at.duration_since(then.wall).unsigned_abs() > SLACK;
+        if set { at } else { then.wall.min(self.wall) }
+    }
 }
 
 impl Stamp {
@@ -117,6 +134,23 @@ mod tests {
         assert_eq!(at("b", 0, 30).elapsed(&then), Duration::from_secs(30));
         assert_eq!(at("b", 1_000_500, 30).elapsed(&then), Duration::from_secs(500));
         assert_eq!(at("b", 1_000_500, 30).elapsed_at_least(&then), Duration::from_secs(30));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_does_not_change_when_something_was() {
+        let then = at("a", 1_000_000, 100).stamp();
+        for (boot, wall, since_boot, want) in [
+            ("a", 1_000_060, 160, 1_000_000),
+            ("a", 1_000_061, 160, 1_000_000), // the clocks run apart a little
+            ("a", 1_003_660, 160, 1_003_600), // an hour forward
+            ("a", 996_460, 160, 996_400),     // an hour back: still a minute ago
+            ("b", 1_000_500, 30, 1_000_000),
+            ("b", 900_000, 30, 899_970),
+            ("a", 999_990, 100, 999_990),
+        ] {
+            let now = at(boot, wall, since_boot);
+            assert_eq!(now.when(&then).as_second(), want, "{boot} {wall}");
+        }
     }
 
     #[test]

@@ -45,9 +45,9 @@ fn one(story: &Story) -> Value {
 }
 
 pub(super) fn state(out: &Outgoing<'_>) -> Phase {
-    let mut phases = out.stories.iter().map(|story| Phase::of(story.change));
-    let first = phases.next().unwrap_or(Phase::Notice);
-    if phases.all(|phase| phase == first) { first } else { Phase::Firing }
+    let is = |phase: &Phase| out.stories.iter().any(|story| Phase::of(story.change) == *phase);
+    let worst = [Phase::Firing, Phase::Notice, Phase::Resolved, Phase::News];
+    worst.into_iter().find(is).unwrap_or(Phase::Notice)
 }
 
 pub(super) fn worst(out: &Outgoing<'_>) -> &'static str {

@@ -4,36 +4,53 @@
 mod digest;
 mod drill;
 mod host;
+mod late;
 mod section;
+mod unreached;
 
-use std::time::Duration;
-
-pub use digest::digest;
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+pub use late::{Late, Wait, Why};
+pub use unreached::{Unreached, mention};
+
+use crate::model::course::Course;
 
 use crate::model::incident::{Attempt, Outcome};
-use crate::model::letter::{Letter, thread};
+use crate::model::letter::{Letter, digest_thread, thread};
 use crate::model::repeats::Repeats;
 use crate::model::story::{Change, Story};
 use crate::model::text::{human_duration, one_line};
 use crate::report::email::section::Page;
 
-/// Why a letter leaves later than it was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Late {
-    /// When it leaves.
-    pub now: Timestamp,
-    /// What the last try came to; empty when there was none.
-    pub why: String,
+/// The letter that tells of all these, of which there is at least one: of one incident in full, of several in short,
+/// worst first. Times are shown in `zone` with their offset from UTC.
+pub fn tell(courses: &[Course<'_>], late: Option<&Late>, zone: &TimeZone) -> Letter {
+    // An outage that is over is not told at length as if it went on.
+    if let [Course { story, steps, over: None }] = courses {
+        let mut page = Page::new(zone);
+        if let Some(late) = late {
+            late::note(&mut page, late, steps.len() == 1);
+            if steps.len() > 1 {
+                page.line(&late::course(&page, steps, None, late.now));
+                page.blank();
+            }
+        }
+        return full(page, story);
+    }
+    let stories: Vec<&Story> = courses.iter().map(|course| course.story).collect();
+    let thread = match stories[..] {
+        [story] => thread(story),
+        _ => digest_thread(&stories),
+    };
+    let (subject, body) = digest::digest(courses, late, zone);
+    Letter { subject, body, thread }
 }
 
-/// The letter that tells `story`; times are shown in `zone` with their offset from UTC.
+/// The letter that tells `story` alone.
 pub fn compose(story: &Story, late: Option<&Late>, zone: &TimeZone) -> Letter {
-    let mut page = Page::new(zone);
-    if let Some(late) = late {
-        note_late(&mut page, story, late);
-    }
+    tell(&[Course::of(story)], late, zone)
+}
+
+fn full(mut page: Page<'_>, story: &Story) -> Letter {
     match story.change {
         _ if story.drill => drill::letter(&mut page, story),
         Change::Resolved | Change::Returned => resolved(&mut page, story),
@@ -82,18 +99,6 @@ fn mark(change: Change) -> (&'static str, &'static str) {
         Change::Summary => ("📋", "SUMMARY"),
         Change::Test => ("🔔", "TEST"),
     }
-}
-
-fn note_late(page: &mut Page, story: &Story, late: &Late) {
-    let waited = Duration::try_from(late.now.duration_since(story.at)).unwrap_or_default();
-    let why = if late.why.is_empty() { String::new() } else { format!(": {}", late.why) };
-    page.line(&format!(
-        "LATE: this was written at {} and could not be sent until {}, {} later{why}",
-        page.time(story.at),
-        page.time(late.now),
-        human_duration(waited),
-    ));
-    page.blank();
 }
 
 fn resolved(page: &mut Page, story: &Story) {

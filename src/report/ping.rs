@@ -13,6 +13,8 @@ use crate::model::text::{human_duration, one_line, plural};
 const NAMED: usize = 10;
 /// More than this are counted, not listed, in the lines below.
 const LISTED: usize = 25;
+/// More channels than this are not in the first line.
+const CHANNELS: usize = 3;
 /// Characters kept of one reason.
 const REASON: usize = 200;
 /// Characters kept of one name.
@@ -42,6 +44,10 @@ pub struct Body {
     pub config_broken: Option<String>,
     /// Notifications that no channel has taken yet.
     pub waiting: usize,
+    /// The channels that take nothing: the name, and since when and why in words.
+    pub unreached: Vec<(String, String)>,
+    /// No channel takes anything, so that an outage would be told to nobody.
+    pub nobody: bool,
 }
 
 /// A service that is not well.
@@ -97,7 +103,9 @@ pub struct Doubt {
 impl Body {
     /// True when the first line says `ALL_OK`.
     pub fn is_ok(&self) -> bool {
-        self.doubt.is_none() && self.issues.iter().all(|issue| issue.weight == Weight::Note)
+        self.doubt.is_none()
+            && !self.nobody
+            && self.issues.iter().all(|issue| issue.weight == Weight::Note)
     }
 
     /// The whole text, newline at its end; at most 8000 bytes.
@@ -131,6 +139,12 @@ impl Body {
         if let Some(problem) = &self.config_broken {
             let problem = one_line(problem, REASON);
             line(format!("the config is broken, the last good one is in use: {problem}"));
+        }
+        if self.nobody {
+            line("nobody can be told of an outage: no channel takes letters".into());
+        }
+        for (_, words) in self.unreached.iter().take(NAMED) {
+            line(format!("not reached: {}", one_line(words, REASON)));
         }
         if self.waiting > 0 {
             line(format!("{} waiting to be delivered", plural(self.waiting, "notification")));
@@ -167,6 +181,9 @@ impl Body {
         }
         if self.config_broken.is_some() {
             out.push_str(" config:BROKEN");
+        }
+        for (channel, _) in self.unreached.iter().take(CHANNELS) {
+            let _ = write!(out, " channel:{}:BROKEN", one_line(channel, NAME).replace(' ', "_"));
         }
         if !self.host_line.is_empty() {
             let _ = write!(out, " {}", one_line(&self.host_line, REASON));
@@ -282,6 +299,26 @@ mod tests {
             Body { cycle: None, doubt: doubt("NEVER", "no cycle has finished"), ..body(vec![]) };
         assert!(never.text().contains("all well is not claimed: no cycle has finished"));
         assert!(never.text().contains("last complete cycle: never"));
+    }
+
+    #[test]
+    fn a_channel_that_takes_nothing_is_named_and_fails_the_ping_only_where_none_does() {
+        let one = ("telegram:-1001".to_owned(), "telegram:-1001 since 02:10: 401".to_owned());
+        for (nobody, ok, first, more) in [
+            (false, true, "ALL_OK services:4 channel:telegram:-1001:BROKEN load:0.42", ""),
+            (
+                true,
+                false,
+                "ISSUES services_down:0 channel:telegram:-1001:BROKEN load:0.42",
+                "nobody can be told of an outage: no channel takes letters\n",
+            ),
+        ] {
+            let body = Body { unreached: vec![one.clone()], nobody, ..body(vec![]) };
+            let text = body.text();
+            assert!(text.starts_with(first) && body.is_ok() == ok, "{text}");
+            let end = format!("{more}not reached: telegram:-1001 since 02:10: 401\n");
+            assert!(text.ends_with(&end), "{text}");
+        }
     }
 
     #[test]

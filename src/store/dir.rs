@@ -104,6 +104,11 @@ impl Dir {
         self.0.join("outbox")
     }
 
+    /// What is known of the channels.
+    pub fn channels_file(&self) -> PathBuf {
+        self.0.join("channels.json")
+    }
+
     /// Holds, a file each.
     pub fn holds(&self) -> PathBuf {
         self.0.join("holds")

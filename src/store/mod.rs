@@ -2,6 +2,7 @@
 //! a whole or appended to line by line, so that a run killed at any moment costs at most its last step.
 //! Decides nothing and sends nothing.
 
+pub mod channels;
 pub mod dir;
 pub mod events;
 pub mod holds;

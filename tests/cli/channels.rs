@@ -135,14 +135,19 @@ fn one_is_busy_one_is_dead_and_one_is_well_and_each_is_told_once() {
     slack.says(&answer("200 OK", "", "ok"));
     host.run(&["heal"]).ends(0);
     assert_eq!(slack.heard().len(), 1, "it asked to be left alone");
-    assert_eq!((fine.heard().len(), waiting(&host)), (1, 2));
+    // The one that works is told of the one that is dead, and not of the one that is busy.
+    assert_eq!((fine.heard().len(), waiting(&host)), (2, 2));
+    let told = &fine.heard()[1]["stories"][0];
+    let reason = told["reason"].as_str().unwrap();
+    assert!(reason.starts_with("discord takes no letters: "), "{told}");
+    assert!(!reason.contains("s3cret"), "{told}");
 
     let discord = Receiver::at(dead, &answer("204 No Content", "", ""));
     age_outbox(&host, SignedDuration::from_mins(11));
     let ran = host.run(&["heal"]).ends(0);
     assert!(ran.stdout.ends_with("\n2 notifications sent\n"), "{ran:?}");
     host.run(&["heal"]).ends(0);
-    assert_eq!([slack.heard().len(), discord.heard().len(), fine.heard().len()], [2, 1, 1]);
+    assert_eq!([slack.heard().len(), discord.heard().len(), fine.heard().len()], [2, 1, 2]);
     for body in [&slack.heard()[1], &discord.heard()[0]] {
         assert!(body.to_string().contains("LATE: this was written"), "{body}");
     }

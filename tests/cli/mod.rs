@@ -9,6 +9,7 @@ mod drilling;
 mod durations;
 mod every_channel;
 mod evidence;
+mod folding;
 mod full_disk;
 mod healing;
 mod holding;

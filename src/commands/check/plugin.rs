@@ -8,6 +8,7 @@ use anyhow::Result;
 
 use crate::commands::posting::Delivered;
 use crate::commands::setup::{Configured, Setup};
+use crate::commands::shown;
 use crate::outcome::Outcome;
 use crate::report::nagios::{Found, labelled, refusal};
 use crate::report::services::Shown;
@@ -24,10 +25,7 @@ pub(super) fn said(configured: &Configured, saved: bool, delivered: &Delivered) 
     if !saved {
         said.push("the state could not be saved".to_owned());
     }
-    let refused = delivered.refused.iter();
-    said.extend(
-        refused.map(|(channel, why)| format!("{channel} did not accept a notification: {why}")),
-    );
+    said.extend(shown::unsent(delivered));
     said
 }
 

@@ -1,14 +1,17 @@
-//! Several stories of one run in one letter: ten outages with one cause are one thing to read, not ten. Says of
-//! each what happened and what was done; the evidence stays on the host, and the letter says where to look.
+//! Several incidents in one letter: ten outages with one cause are one thing to read, not ten. Says of each what is so
+//! now, what happened and what was done; the evidence stays on the host, and the letter says where to look.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::model::course::{Course, Over};
 use crate::model::incident::{Attempt, Outcome};
-use crate::model::letter::{Letter, digest_thread};
-use crate::model::story::{Change, Story};
+use crate::model::story::Change;
 use crate::model::text::{human_duration, one_line, plural};
 use crate::report::email::section::{self, Page};
-use crate::report::email::{Late, mark, note_late};
+use crate::report::email::{Late, late, mark};
 
 /// Told in full; of the others only the names are.
 const FULL: usize = 40;
@@ -31,21 +34,26 @@ const ORDER: [Change; 15] = [
     Change::Test,
 ];
 
-/// The letter for all of `stories`, of which there is at least one, worst first.
-pub fn digest(stories: &[&Story], late: Option<&Late>, zone: &TimeZone) -> Letter {
+/// As which of [`ORDER`] those count that are over although their story is not their end.
+const OVER: Change = Change::Resolved;
+
+/// Subject and body for all of `courses`, of which there is at least one, worst first.
+pub(super) fn digest(
+    courses: &[Course<'_>],
+    late: Option<&Late>,
+    zone: &TimeZone,
+) -> (String, String) {
     let mut page = Page::new(zone);
-    let Some(first) = stories.first() else {
-        return Letter { subject: String::new(), body: page.text(), thread: String::new() };
-    };
-    let mut stories: Vec<&Story> = stories.to_vec();
-    stories.sort_by_key(|story| (rank(story.change), !story.critical));
+    let mut courses: Vec<&Course<'_>> = courses.iter().collect();
+    courses.sort_by_key(|course| (rank(course), !course.story.critical));
+    let Some(first) = courses.first() else { return (String::new(), page.text()) };
     if let Some(late) = late {
-        note_late(&mut page, first, late);
+        late::note(&mut page, late, courses.len() == 1 && first.steps.len() == 1);
     }
-    page.line(&format!("{}: {}", counted(&stories), first.host));
-    page.line(&format!("Time: {}", page.time(first.at)));
+    page.line(&format!("{}: {}", counted(&courses), first.story.host));
+    page.line(&format!("Time: {}", page.time(late.map_or(first.story.at, |late| late.now))));
     let mut causes: Vec<&str> = Vec::new();
-    for common in stories.iter().filter_map(|story| story.evidence.common.as_deref()) {
+    for common in courses.iter().filter_map(|course| course.story.evidence.common.as_deref()) {
         if !causes.contains(&common) {
             causes.push(common);
         }
@@ -53,18 +61,14 @@ pub fn digest(stories: &[&Story], late: Option<&Late>, zone: &TimeZone) -> Lette
     for cause in causes {
         page.line(&format!("COMMON CAUSE: {cause}"));
     }
-    for change in ORDER {
-        let these: Vec<&&Story> = stories.iter().filter(|story| story.change == change).collect();
-        if these.is_empty() {
-            continue;
-        }
+    for these in sections(&courses) {
         page.blank();
-        page.head(&format!("{} ({})", mark(change).1, these.len()));
-        for story in these.iter().take(FULL) {
+        page.head(&format!("{} ({})", word(these[0]), these.len()));
+        for course in these.iter().take(FULL) {
             page.blank();
-            item(&mut page, story);
+            item(&mut page, course, late.map(|late| late.now));
         }
-        let rest: Vec<&str> = these.iter().skip(FULL).map(|story| story.about()).collect();
+        let rest: Vec<&str> = these.iter().skip(FULL).map(|course| course.story.about()).collect();
         if !rest.is_empty() {
             page.blank();
             page.line(&format!("and {} more: {}", rest.len(), rest.join(", ")));
@@ -72,42 +76,74 @@ pub fn digest(stories: &[&Story], late: Option<&Late>, zone: &TimeZone) -> Lette
     }
     page.blank();
     page.head("LOOK CLOSER");
-    let steps =
-        [format!("ssh {}", first.host), format!("miraclemax status {}", stories[0].about())];
-    page.numbered(&steps);
-    page.problems(first);
-    Letter { subject: subject(&stories), body: page.text(), thread: digest_thread(&stories) }
+    let look = if first.story.service.is_empty() {
+        "miraclemax status".to_owned()
+    } else {
+        format!("miraclemax status {}", first.story.service)
+    };
+    page.numbered(&[format!("ssh {}", first.story.host), look]);
+    page.problems(first.story);
+    (subject(&courses), page.text())
 }
 
-fn subject(stories: &[&Story]) -> String {
-    let name = one_line(&stories[0].name, 60);
-    format!("{} {name}: {}", mark(stories[0].change).0, counted(stories))
+fn subject(courses: &[&Course<'_>]) -> String {
+    let (first, name) = (courses[0], one_line(&courses[0].story.name, 60));
+    let mark = mark(if first.over.is_some() { OVER } else { first.story.change }).0;
+    if let [Course { story, over: Some(_), .. }] = courses {
+        let (about, was) = (one_line(story.about(), 80), super::mark(story.change).1);
+        return format!("{mark} {name}: {about} - {was}, UP AGAIN");
+    }
+    format!("{mark} {name}: {}", counted(courses))
 }
 
 /// `7 services - FAILED`, or `7 FAILED, 3 RESOLVED`.
-fn counted(stories: &[&Story]) -> String {
-    let counts: Vec<(usize, &str)> = ORDER
-        .iter()
-        .map(|change| {
-            (stories.iter().filter(|story| story.change == *change).count(), mark(*change).1)
-        })
-        .filter(|(count, _)| *count > 0)
-        .collect();
-    match counts[..] {
-        [(count, word)] => format!("{} - {word}", plural(count, "service")),
-        _ => counts.iter().map(|(n, word)| format!("{n} {word}")).collect::<Vec<_>>().join(", "),
+fn counted(courses: &[&Course<'_>]) -> String {
+    let sections = sections(courses);
+    if let [these] = &sections[..] {
+        return format!("{} - {}", plural(these.len(), "service"), word(these[0]));
     }
+    let counts = sections.iter().map(|these| format!("{} {}", these.len(), word(these[0])));
+    counts.collect::<Vec<_>>().join(", ")
 }
 
-fn rank(change: Change) -> usize {
-    ORDER.iter().position(|other| *other == change).unwrap_or(ORDER.len())
+/// Those of which the same is so now, worst first.
+fn sections<'c, 's>(courses: &[&'c Course<'s>]) -> Vec<Vec<&'c Course<'s>>> {
+    let mut sections: BTreeMap<_, Vec<&Course<'_>>> = BTreeMap::new();
+    for course in courses {
+        sections.entry(rank(course)).or_default().push(course);
+    }
+    sections.into_values().collect()
 }
 
-fn item(page: &mut Page, story: &Story) {
+/// What is so now, in a word.
+fn word(course: &Course<'_>) -> &'static str {
+    if course.over.is_some() { "UP AGAIN" } else { mark(course.story.change).1 }
+}
+
+/// Its place in the letter, and among those whose end is told.
+fn rank(course: &Course<'_>) -> (usize, bool) {
+    let change = if course.over.is_some() { OVER } else { course.story.change };
+    let place = ORDER.iter().position(|other| *other == change).unwrap_or(ORDER.len());
+    (place, course.over.is_none())
+}
+
+/// One of them; `late` is when a letter leaves that waited.
+fn item(page: &mut Page, course: &Course<'_>, late: Option<Timestamp>) {
+    let Course { story, steps, over } = course;
     let domain = story.domain.as_ref().map(|domain| format!(" ({domain})")).unwrap_or_default();
     let standard = if story.critical { "" } else { ", standard priority" };
     page.line(&format!("* {}{domain}{standard}: {}", story.about(), story.reason));
     let mut lines = Vec::new();
+    if let Some(now) = late {
+        lines.push(late::course(page, steps, over.as_ref(), now));
+    }
+    if let Some(Over { healed_by, .. }) = over {
+        lines.push(match healed_by {
+            Some(remedy) => format!("it is over: healed by {remedy}"),
+            None => "it is over: it came back by itself, or by somebody's hand".into(),
+        });
+    }
+    let goes_on = over.is_none();
     if matches!(story.change, Change::Resolved | Change::Returned) {
         let by = story.attempts.iter().rev().find(|a| a.outcome == Some(Outcome::Healed));
         let how = match (by, section::healing_time(story)) {
@@ -118,7 +154,7 @@ fn item(page: &mut Page, story: &Story) {
         lines.push(format!("down for {}; {how}", human_duration(story.lasted)));
     } else if story.attempts.iter().any(Attempt::counts) {
         lines.extend(section::tried(story, page));
-    } else if story.change == Change::Failed {
+    } else if story.change == Change::Failed && goes_on {
         lines.push(format!("not touched: {}", section::why_not(story)));
     }
     if let Some(repeats) = story.repeats.as_ref().filter(|repeats| repeats.reached) {
@@ -127,7 +163,8 @@ fn item(page: &mut Page, story: &Story) {
     if let Some(cause) = &story.evidence.cause {
         lines.push(format!("root cause: {cause}"));
     }
-    if story.change == Change::Failed && !story.next.is_empty() {
+    // How long it is until then was said when it was written.
+    if story.change == Change::Failed && late.is_none() && !story.next.is_empty() {
         lines.push(format!("next attempt: {}", story.next));
     }
     lines.push(format!("incident {}", story.incident));

@@ -3,9 +3,11 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use jiff::tz::{TimeZone, offset};
 
 use super::*;
+use crate::model::course::{Over, Step};
 use crate::model::incident::Attempt;
 use crate::model::repeats::PastHeal;
 use crate::model::story::{Evidence, Trace};
@@ -16,6 +18,12 @@ use crate::report::cause::cause;
 use crate::report::wrap::WIDTH;
 
 const NOON: i64 = 1_767_351_600; // 2026-01-02 11:00:00 UTC
+
+/// Could not be sent since the one second, until the other.
+fn late(now: i64, since: i64, count: usize, why: &str) -> Late {
+    let wait = Wait { count, since: wall(since), why: Why::Unsent(why.into()) };
+    Late { now: wall(now), waits: vec![wait], clock_set: false }
+}
 
 fn wall(secs: i64) -> Timestamp {
     Timestamp::from_second(NOON + secs).unwrap()
@@ -183,7 +191,7 @@ fn failed() -> Story {
 }
 
 fn letters() -> Vec<(&'static str, Story, Option<Late>)> {
-    let late = Late { now: wall(7_325), why: "`mx:587`: connecting: connection refused".into() };
+    let late = late(7_325, 9, 1, "`mx:587`: connecting: connection refused");
     let masked = UnitFacts {
         hands_off: Some(HandsOff::Masked),
         ..unit(UnitState::Stopped, "inactive (dead), masked", None, None)
@@ -453,15 +461,108 @@ fn several() -> Vec<Story> {
 #[test]
 fn several_stories_are_one_letter_worst_first() {
     let stories = several();
-    let stories: Vec<&Story> = stories.iter().collect();
-    let late = Late { now: wall(7_200), why: "no connection: refused".into() };
+    let courses: Vec<Course<'_>> = stories.iter().map(Course::of).collect();
+    let late = late(7_200, 9, 3, "no connection: refused");
     for (name, letter) in [
-        ("digest", digest(&stories, None, &zone())),
-        ("digest_late_all_failed", digest(&stories[1..], Some(&late), &zone())),
+        ("digest", tell(&courses, None, &zone())),
+        ("digest_late_all_failed", tell(&courses[1..], Some(&late), &zone())),
     ] {
         golden(name, &letter);
         assert!(letter.thread.starts_with("digest-"), "{}", letter.thread);
     }
+}
+
+fn step(change: Change, secs: i64) -> Step {
+    Step { change, at: wall(secs) }
+}
+
+#[test]
+fn what_waited_is_told_by_its_latest_state_with_what_came_before_in_one_line() {
+    use Change::{Failed, Reminder, Resolved};
+    let resolved = resolved();
+    let with = |steps: &[Step]| Course { steps: steps.to_vec(), ..Course::of(&resolved) };
+    let ended = with(&[step(Failed, 0), step(Reminder, 3_600), step(Resolved, 7_800)]);
+    let unsent = late(9_000, 0, 3, "`mx:587`: connecting: connection refused");
+    let alone = tell(std::slice::from_ref(&ended), Some(&unsent), &zone());
+    assert_eq!(alone.thread, thread(&resolved), "one incident is one conversation");
+    golden("late-one", &alone);
+
+    // One goes on since yesterday, one is over, of one only the beginning waited, and one waited for the morning.
+    let stories = several();
+    let reminder = Story { change: Reminder, ..stories[2].clone() };
+    let (db, cron) = (service_story("db", Failed), service_story("cron", Resolved));
+    let over = Over { at: Some(wall(5_000)), healed_by: Some("service_restart".into()) };
+    let reminders = (1..=5).map(|hour| step(Reminder, hour * 3_600 - 40_000));
+    let going_on = [step(Failed, -40_000)].into_iter().chain(reminders);
+    let quiet = Wait { count: 2, since: wall(-20_000), why: Why::Quiet };
+    let courses = [
+        ended,
+        Course { over: Some(over.clone()), ..Course::of(&db) },
+        Course { steps: vec![step(Failed, -20_000), step(Resolved, -9_000)], ..Course::of(&cron) },
+        Course { steps: going_on.collect(), ..Course::of(&reminder) },
+    ];
+    let waits = [late(9_000, -40_000, 10, "no connection: refused").waits, vec![quiet]].concat();
+    let all = Late { now: wall(9_000), waits, clock_set: true };
+    golden("late-several", &tell(&courses, Some(&all), &zone()));
+
+    let beginning = Course { over: Some(over), ..Course::of(&stories[1]) };
+    golden("late-over", &tell(&[beginning], Some(&late(7_200, 9, 1, "421 busy")), &zone()));
+    let waits = vec![Wait { count: 1, since: wall(9), why: Why::Quiet }];
+    let quiet = Late { waits, ..late(7_200, 0, 0, "") };
+    golden("late-quiet", &compose(&down_story(), Some(&quiet), &zone()));
+}
+
+fn service_story(service: &str, change: Change) -> Story {
+    let incident = format!("{service}-20260102T110000Z");
+    Story { service: service.into(), incident, domain: None, ..story(change) }
+}
+
+fn down_story() -> Story {
+    Story { critical: false, ..story(Change::Down) }
+}
+
+#[test]
+fn moments_have_their_date_and_offset_where_they_are_not_those_of_now() {
+    let zone = TimeZone::get("Europe/Berlin").unwrap();
+    let page = Page::new(&zone);
+    let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
+    let now = at("2026-03-29T02:00:00Z"); // the clocks were put forward an hour ago
+    for (then, moment, span) in [
+        ("2026-03-29T01:30:00Z", "03:30", "from 2026-03-29 03:30 to 04:00 +02:00"),
+        ("2026-03-29T00:30:00Z", "01:30 +01:00", "from 2026-03-29 01:30 +01:00 to 04:00 +02:00"),
+        (
+            "2026-03-28T22:30:00Z",
+            "2026-03-28 23:30 +01:00",
+            "from 2026-03-28 23:30 +01:00 to 2026-03-29 04:00 +02:00",
+        ),
+    ] {
+        assert_eq!(page.moment(at(then), now), moment);
+        assert_eq!(page.span(at(then), now), span);
+    }
+}
+
+#[test]
+fn who_is_not_reached_stands_at_the_end_in_few_safe_lines() {
+    let one = |channel: &str, waiting| Unreached {
+        channel: channel.into(),
+        since: wall(-35_400),
+        waiting,
+        why: "401 Unauthorized\nBcc: x".into(),
+    };
+    let mut letter = compose(&down_story(), None, &zone());
+    let whole = letter.body.clone();
+    mention(&mut letter, &[], &zone());
+    assert_eq!(letter.body, whole);
+    mention(&mut letter, &[one("telegram:-1001", 3), one("slack", 0)], &zone());
+    let (_, end) = letter.body.split_at(whole.len());
+    assert_eq!(
+        end,
+        "\nNOT REACHED: telegram:-1001 since 2026-01-02 02:10 +01:00 (3 letters wait):\n  401 \
+         Unauthorized Bcc: x\nNOT REACHED: slack since 2026-01-02 02:10 +01:00: 401 Unauthorized Bcc: x\n"
+    );
+    let many: Vec<_> = (0..9).map(|at| one(&at.to_string(), 1)).collect();
+    mention(&mut letter, &many, &zone());
+    assert!(letter.body.ends_with("\nNOT REACHED either: 3 more\n"), "{}", letter.body);
 }
 
 #[test]
@@ -508,11 +609,12 @@ fn hostile_text_forges_no_header_drives_no_terminal_and_breaks_no_line() {
         attempts: vec![attempt(1, &[&evil], 1, Some(Outcome::StillDown(evil.clone()))); 40],
         ..story(Change::Failed)
     };
-    let late = Late { now: wall(1), why: evil };
+    let late = late(1, 0, 2, &evil);
     for change in [Change::Failed, Change::Resolved, Change::Down, Change::Reminder, Change::Config]
     {
         story.change = change;
-        let two = digest(&[&story, &story], Some(&late), &zone());
+        let two = [Course::of(&story), Course::of(&story)];
+        let two = tell(&two, Some(&late), &zone());
         let one = compose(&story, Some(&late), &zone());
         for letter in [one, two] {
             assert!(!letter.subject.chars().any(char::is_control), "{:?}", letter.subject);

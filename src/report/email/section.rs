@@ -48,6 +48,23 @@ impl<'z> Page<'z> {
         at.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
     }
 
+    /// `02:10`; with the date on another day than `now`, and the offset where that is another.
+    pub(super) fn moment(&self, at: Timestamp, now: Timestamp) -> String {
+        let (at, now) = (at.to_zoned(self.zone.clone()), now.to_zoned(self.zone.clone()));
+        let date = if at.date() == now.date() { "" } else { "%Y-%m-%d " };
+        let offset = if at.offset() == now.offset() { "" } else { " %:z" };
+        at.strftime(&format!("{date}%H:%M{offset}")).to_string()
+    }
+
+    /// `from 2026-01-02 02:10 to 04:40 +01:00`.
+    pub(super) fn span(&self, from: Timestamp, to: Timestamp) -> String {
+        let (since, until) = (from.to_zoned(self.zone.clone()), to.to_zoned(self.zone.clone()));
+        let offset = if since.offset() == until.offset() { "" } else { " %:z" };
+        let begins = since.strftime(&format!("%Y-%m-%d %H:%M{offset}")).to_string();
+        let date = if since.date() == until.date() { "" } else { "%Y-%m-%d " };
+        format!("from {begins} to {}", until.strftime(&format!("{date}%H:%M %:z")))
+    }
+
     /// One line, or one paragraph if it is long.
     pub(super) fn line(&mut self, text: &str) {
         self.text.push_str(&wrap("", "  ", &one_line(text, LONGEST)));
