@@ -85,7 +85,7 @@ impl Service {
         for (line, body) in heard.iter() {
             assert_eq!(line, &right, "{body}");
         }
-        let about = |body: &&String| body.contains("web") && !body.contains("NOT REACHED");
+        let about = |body: &&String| body.contains("web") && !body.contains("- NOT REACHED");
         heard.iter().map(|(_, body)| body).filter(about).cloned().collect()
     }
 }
