@@ -112,7 +112,7 @@ _miraclemax() {
             return 0
             ;;
         miraclemax__subcmd__check)
-            opts="-c -q -v -o -h --config --state-dir --deadline --quiet --verbose --color --output --notify --dry-run --discover --merge --self --retry-for --format --wait --help"
+            opts="-c -q -v -o -h --config --state-dir --deadline --quiet --verbose --color --output --notify --dry-run --discover --merge --self --preview --send-test --retry-for --format --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -176,6 +176,10 @@ _miraclemax() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --preview)
+                    COMPREPLY=($(compgen -W "down failed resolved reminder reboot repeated escalated returned restarted gap hold channel config summary test" -- "${cur}"))
                     return 0
                     ;;
                 --retry-for)

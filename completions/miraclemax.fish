@@ -47,6 +47,21 @@ complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l color -d
 always\t'Always'
 never\t'Never'"
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l output -d 'Write the output to FILE instead; a reader of FILE never sees half of it' -r -F
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l preview -d 'With --self: show what each channel would be told of such a change, whole but for its secrets, and who would not be told and why' -r -f -a "down\t''
+failed\t''
+resolved\t''
+reminder\t''
+reboot\t''
+repeated\t''
+escalated\t''
+returned\t''
+restarted\t''
+gap\t''
+hold\t''
+channel\t''
+config\t''
+summary\t''
+test\t''"
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l retry-for -d 'Look again for up to this long until all is well, as a script does that has just deployed; then look as ever, and that look counts. The deadline is extended by it' -r
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -s o -l format -d 'How to write the result' -r -f -a "text\t'For people'
 json\t'For programs: the same words as keys'
@@ -59,6 +74,7 @@ complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l dry-run 
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l discover -d 'Print a commented configuration for what runs here: units, programs and containers with their ports. Best as root, who sees whose each port is'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l merge -d 'Print the present configuration instead, unchanged, and after it only the services that it lacks'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l self -d 'Check this program\'s own installation instead: config, secrets, state, what runs it at times, channels, heartbeats, clock; worst first, each with what to type'
+complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l send-test -d 'With --self: send a message marked as a test through every channel, whatever it is asked to tell, and a note to every heartbeat that takes one without counting it; say what each answers'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -s c -l config -d 'Configuration file [default: /etc/miraclemax/config.toml for root, else $XDG_CONFIG_HOME/miraclemax/config.toml]' -r -F
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand heal" -l state-dir -d 'State directory [default: /var/lib/miraclemax for root, else $XDG_STATE_HOME/miraclemax]' -r -f -a "(__fish_complete_directories)"

@@ -8,10 +8,12 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 pub use self::later::Later;
 
+use crate::model::story::Change;
 use crate::model::units::parse_duration;
 
 /// What every command's exit status means, in short.
@@ -40,6 +42,10 @@ Examples:
   miraclemax check --dry-run      only read and check the configuration
   miraclemax check --discover     a configuration for what runs here
   miraclemax check --self         whether all of this would work when needed
+  miraclemax check --self --preview failed web
+                                  what each channel would be told; sends nothing
+  miraclemax check --self --send-test
+                                  whether each channel takes a message, now
   miraclemax check systemd:nginx tcp:localhost:5432 'disk:/var?free=10%'
   miraclemax check 'https://books.example.org/health#status=200&under=2s'
   miraclemax check -o nagios web  as a plugin of Nagios or Icinga
@@ -249,8 +255,20 @@ pub struct Check {
     ///
     /// Nothing is changed and no message is sent. 0: all is fine, 1: a warning, 2: something does not work, 3:
     /// something could not be found out, for want of a right as a rule: then look as root.
-    #[arg(long = "self", conflicts_with_all = ["what", "notify", "dry_run", "discover", "wait", "retry_for"])]
+    #[arg(long = "self", conflicts_with_all = ["notify", "dry_run", "discover", "wait", "retry_for"])]
     pub own: bool,
+    /// With --self: show what each channel would be told of such a change, whole but for its secrets, and who would
+    /// not be told and why
+    ///
+    /// Of a service (the first one, or the one that is named) an example is made. Nothing is sent and nobody is asked.
+    #[arg(long, value_name = "CHANGE", requires = "own", value_parser = previews())]
+    pub preview: Option<String>,
+    /// With --self: send a message marked as a test through every channel, whatever it is asked to tell, and a note
+    /// to every heartbeat that takes one without counting it; say what each answers
+    ///
+    /// They are tried side by side and once; what is not accepted is not sent later. 0 only if all accept it, else 2.
+    #[arg(long, requires = "own", conflicts_with_all = ["what", "preview"])]
+    pub send_test: bool,
     /// Look again for up to this long until all is well, as a script does that has just deployed; then look as
     /// ever, and that look counts. The deadline is extended by it
     #[arg(long, value_name = "DURATION", value_parser = positive, conflicts_with = "dry_run")]
@@ -413,6 +431,10 @@ pub struct DrillService {
     /// Start it detached and return
     #[arg(long)]
     pub detach: bool,
+}
+
+fn previews() -> PossibleValuesParser {
+    PossibleValuesParser::new(Change::ALL.map(Change::word))
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

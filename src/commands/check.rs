@@ -5,7 +5,9 @@ mod host;
 mod on_the_spot;
 mod own;
 mod plugin;
+mod preview;
 mod retrying;
+mod sending;
 
 use anyhow::Result;
 
@@ -39,7 +41,19 @@ fn look(setup: &Setup, args: &Check) -> Result<Outcome> {
     if args.dry_run {
         return validate(setup, args);
     }
+    if let Some(what) = &args.preview {
+        return preview::run(setup, args, what);
+    }
     if args.own {
+        if args.send_test {
+            return sending::run(setup, args);
+        }
+        if let Some(name) = args.what.first() {
+            let name = one_line(name, 80);
+            let refusal =
+                Refusal::new(Outcome::Usage, format!("`--self` looks at no service: `{name}`"));
+            return Err(refusal.hint("leave it out, or leave `--self` out").into());
+        }
         return own::run(setup, args);
     }
     if args.discover {

@@ -95,6 +95,16 @@ pub enum Sent {
     Never(String),
 }
 
+impl Sent {
+    /// Why it was not accepted; none when it was.
+    pub fn why(&self) -> Option<&str> {
+        match self {
+            Self::Accepted(_) => None,
+            Self::Later(why) | Self::Busy { why, .. } | Self::Never(why) => Some(why),
+        }
+    }
+}
+
 /// Names the incident of a story among all hosts: `web-20260102T030405Z@host`. Safe as a `Message-ID`.
 pub fn thread(story: &Story) -> String {
     let incident = if story.incident.is_empty() { story.change.word() } else { &story.incident };

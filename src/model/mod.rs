@@ -8,6 +8,7 @@ pub mod finding;
 mod hidden_url;
 pub mod hold;
 pub mod incident;
+pub mod leaving;
 pub mod letter;
 pub mod measure;
 pub mod node;

@@ -12,9 +12,10 @@ use crate::model::letter::{Ongoing, Outgoing, Sent};
 use crate::model::node;
 use crate::model::secret::SecretSource;
 use crate::model::story::{Change, Story};
+use crate::notify::hidden::Hidden;
 use crate::notify::keys;
 use crate::notify::phase::{Phase, severity};
-use crate::notify::post::{Answer, Call, Hidden};
+use crate::notify::post::{self, Answer, Call};
 use crate::notify::reach::{self, Reached};
 use crate::notify::words;
 use crate::sys::clock::{self, Deadline};
@@ -93,6 +94,15 @@ impl Alertmanager {
 
     /// Sends an alert for each story; of two of one outage the later.
     pub(super) fn send(&self, out: &Outgoing<'_>, by: Deadline) -> Sent {
+        self.post(self.of_stories(out), by)
+    }
+
+    /// The request that tells it.
+    pub(super) fn call(&self, out: &Outgoing<'_>, hidden: &mut Hidden) -> Result<Call, Sent> {
+        self.telling(self.of_stories(out), hidden)
+    }
+
+    fn of_stories(&self, out: &Outgoing<'_>) -> Vec<Value> {
         let now = clock::now().wall;
         let mut alerts: Vec<Value> = Vec::new();
         for story in out.stories {
@@ -100,7 +110,7 @@ impl Alertmanager {
             alerts.retain(|other| other["labels"] != alert["labels"]);
             alerts.push(alert);
         }
-        self.post(alerts, by)
+        alerts
     }
 
     /// Says again of what goes on that it does.
@@ -157,14 +167,13 @@ impl Alertmanager {
     }
 
     fn post(&self, alerts: Vec<Value>, by: Deadline) -> Sent {
-        self.ask(alerts, by).unwrap_or_else(|sent| sent)
+        let answer = post::ask(|hidden| self.telling(alerts, hidden), by);
+        answer.map_or_else(|sent| sent, |answer| judge(&answer))
     }
 
-    fn ask(&self, alerts: Vec<Value>, by: Deadline) -> Result<Sent, Sent> {
-        let mut hidden = Hidden::default();
+    fn telling(&self, alerts: Vec<Value>, hidden: &mut Hidden) -> Result<Call, Sent> {
         let call = Call::json(&format!("{}/api/v2/alerts", self.server), &Value::Array(alerts));
-        let call = self.logged_in(call, &mut hidden)?;
-        call.send(by, &hidden).map(|answer| judge(&answer))
+        self.logged_in(call, hidden)
     }
 
     fn logged_in(&self, call: Call, hidden: &mut Hidden) -> Result<Call, Sent> {

@@ -2,7 +2,9 @@
 //! from a command line (Apprise, a script) is a channel with it. Never uses a shell, and ends its whole group in time.
 
 use crate::model::fields::Fields;
+use crate::model::leaving::Leaving;
 use crate::model::letter::{Outgoing, Sent};
+use crate::model::scrub::scrub;
 use crate::model::text::one_line;
 use crate::notify::facts;
 use crate::notify::reach::Reached;
@@ -78,14 +80,27 @@ impl Command {
         }
     }
 
-    /// Runs it.
-    pub(super) fn send(&self, out: &Outgoing<'_>, by: Deadline) -> Sent {
+    /// What is run, and what it reads.
+    fn call(&self, out: &Outgoing<'_>) -> (Vec<String>, String) {
         let args = self.args.iter().map(|arg| arg.fill(out, str::to_owned));
-        let argv = std::iter::once(self.program.clone()).chain(args);
+        let argv = std::iter::once(self.program.clone()).chain(args).collect();
         let told = match self.input {
             Input::Json => format!("{}\n", facts::json(out)),
             Input::Text => out.letter.body.clone(),
         };
+        (argv, told)
+    }
+
+    /// The same as it is shown: a password may stand among the arguments.
+    pub(super) fn shown(&self, out: &Outgoing<'_>) -> Leaving {
+        let (argv, stdin) = self.call(out);
+        let argv = argv.iter().map(|arg| scrub(arg).into_owned()).collect();
+        Leaving::Run { argv, stdin }
+    }
+
+    /// Runs it.
+    pub(super) fn send(&self, out: &Outgoing<'_>, by: Deadline) -> Sent {
+        let (argv, told) = self.call(out);
         let output = exec::Command::new(argv, by.left()).stdin(told).run();
         let shown = one_line(&self.program, 120);
         let why = || format!("`{shown}`: {}", one_line(&output.reason(), SAID));

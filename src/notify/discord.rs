@@ -11,9 +11,10 @@ use crate::model::story::Story;
 use crate::model::text::one_line;
 use crate::notify::Marked;
 use crate::notify::fit::{self, utf16};
+use crate::notify::hidden::Hidden;
 use crate::notify::keys;
 use crate::notify::phase::Phase;
-use crate::notify::post::{self, Answer, Call, Hidden};
+use crate::notify::post::{self, Answer, Call};
 use crate::notify::reach::{self, Reached};
 use crate::sys::clock::Deadline;
 
@@ -63,11 +64,13 @@ impl Discord {
 
     /// Sends it, and waits for the server to confirm that it was stored.
     pub(super) fn send(&self, out: &Outgoing<'_>, by: Deadline) -> Sent {
-        let mut hidden = Hidden::default();
-        let url = match hidden.read(&self.url) {
-            Ok(url) => url,
-            Err(sent) => return sent,
-        };
+        let answer = post::ask(|hidden| self.call(out, hidden), by);
+        answer.map_or_else(|sent| sent, |answer| judge(&answer))
+    }
+
+    /// The request that sends it.
+    pub(super) fn call(&self, out: &Outgoing<'_>, hidden: &mut Hidden) -> Result<Call, Sent> {
+        let url = hidden.read(&self.url)?;
         let rest = fit::rest(out.stories);
         let body = out.letter.body.trim_end().replace(FENCE, "'''");
         let body = fit::cut(&body, DESCRIPTION - 2 * FENCE.len() - 2, utf16, &rest);
@@ -83,10 +86,7 @@ impl Discord {
         // The query may name the thread of a forum.
         let (hook, query) = halves(&url);
         let query = if query.is_empty() { String::new() } else { format!("{query}&") };
-        match Call::json(&format!("{hook}?{query}wait=true"), &message).send(by, &hidden) {
-            Ok(answer) => judge(&answer),
-            Err(sent) => sent,
-        }
+        Ok(Call::json(&format!("{hook}?{query}wait=true"), &message))
     }
 
     /// Gives the first message the title of the last one.

@@ -4,13 +4,14 @@
 use std::path::PathBuf;
 
 use crate::model::fields::Fields;
+use crate::model::leaving::Leaving;
 use crate::model::letter::{Outgoing, Sent, Taken};
 use crate::model::secret::SecretSource;
 use crate::model::text::one_line;
+use crate::notify::hidden::Hidden;
 use crate::notify::reach::Reached;
 use crate::sys::clock::{self, Deadline};
 use crate::sys::mail::{Mail, Mailbox, Relay, Security, Server};
-use crate::sys::secret;
 
 const SMTP: &str =
     "`smtp://user@host` (STARTTLS), `smtps://user@host` (TLS) or `smtp+plain://host`";
@@ -58,9 +59,11 @@ impl Email {
 
     /// Logs in, or looks whether the program is there; no letter is begun.
     pub(super) fn reach(&self, by: Deadline) -> Reached {
-        let found =
-            self.relay().map_err(|why| format!("{why:#}")).and_then(|relay| relay.reach(by));
-        match found {
+        let relay = match self.relay(&mut Hidden::default()) {
+            Ok(relay) => relay,
+            Err(sent) => return sent.into(),
+        };
+        match relay.reach(by) {
             Ok(said) => Reached::yes(said, "whether it takes a letter for these people"),
             Err(why) => Reached::No(why),
         }
@@ -76,17 +79,11 @@ impl Email {
 
     /// Sends one letter. A password that cannot be read can be mended, so that is for later.
     pub(super) fn send(&self, out: &Outgoing<'_>, deadline: Deadline) -> Sent {
-        let relay = match self.relay() {
+        let relay = match self.relay(&mut Hidden::default()) {
             Ok(relay) => relay,
-            Err(why) => return Sent::Later(format!("{why:#}")),
+            Err(sent) => return sent,
         };
-        // The date is that of the sending: one of hours ago would sort it below what was read already.
-        let date = clock::now().wall;
-        // A handle of before this channel was made one of mail is none.
-        let first = out.reply_to.map(|first| first.handle).filter(|handle| handle.contains('@'));
-        let mail =
-            Mail { from: &self.from, to: &self.to, letter: out.letter, id: out.id, first, date };
-        match relay.hand_over(&mail, deadline) {
+        match relay.hand_over(&self.mail(out), deadline) {
             Sent::Accepted(taken) => {
                 Sent::Accepted(Taken { handle: Some(out.id.to_owned()), ..taken })
             }
@@ -94,11 +91,24 @@ impl Email {
         }
     }
 
-    fn relay(&self) -> anyhow::Result<Relay> {
+    /// What would be handed over.
+    pub(super) fn shown(&self, out: &Outgoing<'_>, hidden: &mut Hidden) -> Result<Leaving, Sent> {
+        self.relay(hidden)?.shown(&self.mail(out)).map_err(Sent::Never)
+    }
+
+    fn mail<'a>(&'a self, out: &Outgoing<'a>) -> Mail<'a> {
+        // The date is that of the sending: one of hours ago would sort it below what was read already.
+        let date = clock::now().wall;
+        // A handle of before this channel was made one of mail is none.
+        let first = out.reply_to.map(|first| first.handle).filter(|handle| handle.contains('@'));
+        Mail { from: &self.from, to: &self.to, letter: out.letter, id: out.id, first, date }
+    }
+
+    fn relay(&self, hidden: &mut Hidden) -> Result<Relay, Sent> {
         Ok(match &self.way {
             Way::Sendmail(program) => Relay::Sendmail(program.display().to_string()),
             Way::Smtp { url, password } => {
-                let password = password.as_ref().map(secret::read).transpose()?;
+                let password = password.as_ref().map(|from| hidden.read(from)).transpose()?;
                 Relay::Smtp(Server {
                     host: url.host.clone(),
                     port: url.port,

@@ -7,6 +7,7 @@ mod discord;
 mod email;
 mod facts;
 mod fit;
+mod hidden;
 mod keys;
 mod ntfy;
 mod pagerduty;
@@ -29,6 +30,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::model::fields::Fields;
+use crate::model::leaving::{Leaving, Preview};
 use crate::model::letter::{First, Letter, Ongoing, Outgoing, Sent, Taken};
 use crate::model::place::Problems;
 use crate::model::story::{Change, Story};
@@ -41,9 +43,11 @@ pub use routing::{Routing, Severity};
 use alertmanager::Alertmanager;
 use command::Command;
 use discord::Discord;
+use hidden::Hidden;
 use ntfy::Ntfy;
 use pagerduty::PagerDuty;
 use phase::Phase;
+use post::Call;
 use slack::Slack;
 use telegram::Telegram;
 use twilio::Twilio;
@@ -142,6 +146,31 @@ impl Kind {
         }
     }
 
+    /// What [`Self::send`] would have leave first.
+    fn leaving(
+        &self,
+        out: &Outgoing<'_>,
+        own: Own,
+        hidden: &mut Hidden,
+    ) -> Result<Vec<Leaving>, Sent> {
+        let call = match self {
+            Self::Email(email) => return email.shown(out, hidden).map(|mail| vec![mail]),
+            Self::Command(command) => return Ok(vec![command.shown(out)]),
+            Self::Webhook(webhook) => return webhook.shown(out, hidden).map(|call| vec![call]),
+            Self::PagerDuty(pagerduty) => {
+                let calls = pagerduty.calls(out, own, hidden)?;
+                return Ok(calls.into_iter().map(Call::shown).collect());
+            }
+            Self::Telegram(telegram) => telegram.call(out, hidden),
+            Self::Slack(slack) => slack.call(out, hidden),
+            Self::Discord(discord) => discord.call(out, hidden),
+            Self::Ntfy(ntfy) => ntfy.call(out, hidden),
+            Self::Alertmanager(alertmanager) => alertmanager.call(out, hidden),
+            Self::Twilio(twilio) => twilio.call(out, own, hidden),
+        };
+        Ok(vec![call?.shown()])
+    }
+
     fn mark_over(&self, first: First<'_>, out: &Outgoing<'_>, by: Deadline) -> Option<Marked> {
         match self {
             Self::Slack(slack) => slack.mark_over(first, out, by),
@@ -177,11 +206,22 @@ impl Channel {
 
     /// Whether this story is for it; `told` says whether it was told of the same outage before.
     pub fn wants(&self, story: &Story, told: bool) -> bool {
+        self.why_not(story, told).is_none()
+    }
+
+    /// Why this story is not for it, in words; none when it is.
+    pub fn why_not(&self, story: &Story, told: bool) -> Option<String> {
         let news = Phase::of(story.change) == Phase::News && story.change != Change::Test;
         // What would end by itself later is over now, whether or not recoveries are to be told.
         let ends = story.change == Change::Resolved && told && self.renews();
+        if ends {
+            return None;
+        }
         // Who keeps a list of what is down has no use for what is none.
-        ends || !(news && self.kind.lists_outages()) && self.routing.wants(&self.name, story, told)
+        if news && self.kind.lists_outages() {
+            return Some("it keeps a list of what is down, and this is no outage".into());
+        }
+        self.routing.why_not(&self.name, story, told)
     }
 
     /// Whether several stories may be one message; where each is a record of its own they are not.
@@ -226,6 +266,21 @@ impl Channel {
         self.words.put(out).letter
     }
 
+    /// What would leave if this were sent, made by what sends it. Asks nobody; no secret is in it.
+    pub fn preview(&self, out: &Outgoing<'_>) -> Preview {
+        let worded = self.words.put(out);
+        let out = Outgoing { letter: &worded.letter, ..*out };
+        let mut hidden = Hidden::to_show();
+        let leaving = self.kind.leaving(&out, worded.own, &mut hidden);
+        let mut troubles: Vec<String> = worded.trouble.into_iter().collect();
+        let leaving = leaving.unwrap_or_else(|sent| {
+            troubles.extend(sent.why().map(str::to_owned));
+            Vec::new()
+        });
+        troubles.extend(hidden.troubles());
+        Preview { leaving, troubles }
+    }
+
     /// Notes what is wrong with the files that its words are in. They are read when they are needed, and without
     /// them the usual words are sent.
     pub fn check_files(&self, problems: &mut Problems) {
@@ -236,6 +291,8 @@ impl Channel {
     /// channel can change what it took. No more than a help: the letter has told it. The error says why not.
     pub fn mark_over(&self, out: &Outgoing<'_>, by: Deadline) -> Option<Result<(), String>> {
         let first = out.reply_to.filter(|first| first.over)?;
+        let worded = self.words.put(out);
+        let out = &Outgoing { letter: &worded.letter, ..*out };
         let letter = self.worded(out);
         let out = Outgoing { letter: &letter, ..*out };
         let marked = self.kind.mark_over(first, &out, by.within(self.timeout.min(MARKING)))?;

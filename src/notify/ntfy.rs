@@ -12,9 +12,10 @@ use crate::model::letter::{Outgoing, Sent};
 use crate::model::secret::SecretSource;
 use crate::model::story::{Change, Story};
 use crate::notify::fit;
+use crate::notify::hidden::Hidden;
 use crate::notify::keys;
 use crate::notify::phase::Phase;
-use crate::notify::post::{Answer, Call, Hidden};
+use crate::notify::post::{self, Answer, Call};
 use crate::notify::reach::{self, Reached};
 use crate::sys::clock::Deadline;
 use crate::sys::http;
@@ -68,11 +69,12 @@ impl Ntfy {
 
     /// Publishes it.
     pub(super) fn send(&self, out: &Outgoing<'_>, by: Deadline) -> Sent {
-        self.publish(out, by).unwrap_or_else(|sent| sent)
+        let answer = post::ask(|hidden| self.call(out, hidden), by);
+        answer.map_or_else(|sent| sent, |answer| judge(&answer))
     }
 
-    fn publish(&self, out: &Outgoing<'_>, by: Deadline) -> Result<Sent, Sent> {
-        let mut hidden = Hidden::default();
+    /// The request that publishes it.
+    pub(super) fn call(&self, out: &Outgoing<'_>, hidden: &mut Hidden) -> Result<Call, Sent> {
         let topic = hidden.read(&self.topic)?;
         let token = self.token.as_ref().map(|token| hidden.read(token)).transpose()?;
         let body = out.letter.body.trim_end();
@@ -92,7 +94,7 @@ impl Ntfy {
             http::valid_header("Authorization", &bearer).map_err(Sent::Later)?;
             call = call.header("Authorization", &bearer);
         }
-        call.send(by, &hidden).map(|answer| judge(&answer))
+        Ok(call)
     }
 }
 

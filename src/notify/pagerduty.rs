@@ -9,9 +9,10 @@ use crate::model::letter::{Outgoing, Sent, thread};
 use crate::model::secret::SecretSource;
 use crate::model::story::{Change, Story};
 use crate::notify::fit;
+use crate::notify::hidden::Hidden;
 use crate::notify::keys;
 use crate::notify::phase::{Phase, severity};
-use crate::notify::post::{Answer, Call, Hidden};
+use crate::notify::post::{Answer, Call};
 use crate::notify::reach::{self, Reached};
 use crate::notify::words::Own;
 use crate::sys::clock::Deadline;
@@ -56,27 +57,39 @@ impl PagerDuty {
     /// Sends an event for each story; up to the first that is not taken.
     pub(super) fn send(&self, out: &Outgoing<'_>, own: Own, by: Deadline) -> Sent {
         let mut hidden = Hidden::default();
-        let key = match hidden.read(&self.key) {
-            Ok(key) => key,
+        let calls = match self.calls(out, own, &mut hidden) {
+            Ok(calls) => calls,
             Err(sent) => return sent,
         };
-        let url = format!("{}/v2/enqueue", self.server);
         let mut last = Sent::Accepted("".into());
-        for story in out.stories {
-            let mut events = vec![event(story, out, own, key.reveal())];
-            if story.change == Change::Test {
-                // Nobody has to close what shows that it arrives.
-                events.push(resolve(&events[0]));
-            }
-            for event in &events {
-                let call = Call::json(&url, event);
-                last = call.send(by, &hidden).map_or_else(|sent| sent, |answer| judge(&answer));
-                if !matches!(last, Sent::Accepted(_)) {
-                    return last;
-                }
+        for call in calls {
+            last = call.send(by, &hidden).map_or_else(|sent| sent, |answer| judge(&answer));
+            if !matches!(last, Sent::Accepted(_)) {
+                return last;
             }
         }
         last
+    }
+
+    /// The requests that tell it, in their order.
+    pub(super) fn calls(
+        &self,
+        out: &Outgoing<'_>,
+        own: Own,
+        hidden: &mut Hidden,
+    ) -> Result<Vec<Call>, Sent> {
+        let key = hidden.read(&self.key)?;
+        let url = format!("{}/v2/enqueue", self.server);
+        let mut calls = Vec::new();
+        for story in out.stories {
+            let event = event(story, out, own, key.reveal());
+            calls.push(Call::json(&url, &event));
+            if story.change == Change::Test {
+                // Nobody has to close what shows that it arrives.
+                calls.push(Call::json(&url, &resolve(&event)));
+            }
+        }
+        Ok(calls)
     }
 }
 

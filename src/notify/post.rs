@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::model::leaving::Leaving;
 use crate::model::letter::{Outgoing, Sent, Taken};
-use crate::model::secret::{Secret, SecretSource};
 use crate::model::text::{human_duration, one_line};
+use crate::notify::hidden::Hidden;
 use crate::sys::clock::Deadline;
 use crate::sys::http::{self, Request, Response};
-use crate::sys::{secret, tls};
+use crate::sys::tls;
 
 /// Bytes of an answer that are read.
 const MOST: usize = 16 * 1024;
@@ -53,6 +54,21 @@ impl Call {
         self
     }
 
+    /// As it is shown, when it was made only for that.
+    pub(super) fn shown(self) -> Leaving {
+        let shown = |(name, value): (String, String)| match value.strip_prefix("Basic ") {
+            // Whatever is encoded there.
+            Some(_) if name.eq_ignore_ascii_case("authorization") => (name, "Basic ***".to_owned()),
+            _ => (name, value),
+        };
+        Leaving::Request {
+            method: self.method.to_owned(),
+            url: self.url,
+            headers: self.headers.into_iter().map(shown).collect(),
+            body: String::from_utf8_lossy(&self.body).into_owned(),
+        }
+    }
+
     /// Asks. Without an answer it is for later: a name, a line, a certificate and a URL can all be mended.
     pub(super) fn send(self, by: Deadline, hidden: &Hidden) -> Result<Answer, Sent> {
         let request = Request {
@@ -73,22 +89,13 @@ impl Call {
     }
 }
 
-/// The secrets of a channel, to be taken out of whatever is shown.
-#[derive(Clone, Default)]
-pub(super) struct Hidden(Vec<Secret>);
-
-impl Hidden {
-    /// Reads a secret, which is hidden from then on. One that cannot be read can be mended.
-    pub(super) fn read(&mut self, source: &SecretSource) -> Result<Secret, Sent> {
-        let secret = secret::read(source).map_err(|err| Sent::Later(format!("{err:#}")))?;
-        self.0.push(secret.clone());
-        Ok(secret)
-    }
-
-    /// `text` without them.
-    pub(super) fn scrub(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, secret| secret.scrub_url(&text))
-    }
+/// Asks what `made` makes.
+pub(super) fn ask(
+    made: impl FnOnce(&mut Hidden) -> Result<Call, Sent>,
+    by: Deadline,
+) -> Result<Answer, Sent> {
+    let mut hidden = Hidden::default();
+    made(&mut hidden)?.send(by, &hidden)
 }
 
 /// What came back.

@@ -2,7 +2,8 @@
 //! that look does not prove.
 
 use crate::model::letter::Sent;
-use crate::notify::post::{Answer, Hidden};
+use crate::notify::hidden::Hidden;
+use crate::notify::post::Answer;
 use crate::notify::{Channel, Kind};
 use crate::sys::clock::Deadline;
 use crate::sys::{connect, http};

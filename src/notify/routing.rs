@@ -9,7 +9,7 @@ use crate::model::fields::Fields;
 use crate::model::occasion::Occasion;
 use crate::model::place::Place;
 use crate::model::story::{Change, Story};
-use crate::model::text::{nearest, one_line};
+use crate::model::text::{human_duration, nearest, one_line};
 use crate::model::units::parse_every;
 use crate::model::window::Window;
 
@@ -114,18 +114,26 @@ impl Routing {
     /// A broken config, a channel that does not take its letters and a reboot are told wherever a failure is, the
     /// first two whatever the services. What is meant for some channels by name is for those and no others.
     pub fn wants(&self, channel: &str, story: &Story, told: bool) -> bool {
+        self.why_not(channel, story, told).is_none()
+    }
+
+    /// Why this story is not for it, in words; none when it is.
+    pub fn why_not(&self, channel: &str, story: &Story, told: bool) -> Option<String> {
         if !story.only.is_empty() {
-            return story.only.iter().any(|name| name == channel);
+            let meant = story.only.iter().any(|name| name == channel);
+            return (!meant).then(|| "it is meant for others".to_owned());
         }
-        let failures = self.on.contains(&Change::Failed);
+        let word = story.change.word();
         let named = self.on.contains(&story.change);
-        match story.change {
-            Change::Config | Change::Channel => (failures || named) && self.after.is_none(),
-            Change::Reboot => {
-                (failures || named) && self.hears_of(story) && self.waited(story, told)
-            }
-            _ => named && self.hears_of(story) && self.waited(story, told),
+        let wherever = matches!(story.change, Change::Config | Change::Channel | Change::Reboot);
+        if !(named || wherever && self.on.contains(&Change::Failed)) {
+            let or = if wherever { " and no `failed`" } else { "" };
+            return Some(format!("there is no `{word}`{or} in `on`"));
         }
+        if matches!(story.change, Change::Config | Change::Channel) {
+            return self.after.map(|_| "it is told of outages alone (`after`)".to_owned());
+        }
+        self.deaf_to(&story.service, story.critical).or_else(|| self.to_wait(story, told))
     }
 
     /// Whether it is told of an outage of this service while that lasts.
@@ -145,21 +153,37 @@ impl Routing {
         !story.critical && self.quiet_hours.iter().any(|window| window.contains(now))
     }
 
-    fn hears_of(&self, story: &Story) -> bool {
-        self.hears(&story.service, story.critical)
+    fn hears(&self, service: &str, critical: bool) -> bool {
+        self.deaf_to(service, critical).is_none()
     }
 
-    fn hears(&self, service: &str, critical: bool) -> bool {
+    fn deaf_to(&self, service: &str, critical: bool) -> Option<String> {
         let severity = if critical { Severity::Critical } else { Severity::Warning };
+        if severity < self.min_severity {
+            return Some("it is told of what is `critical` alone (`min_severity`)".into());
+        }
         let named = |(name, _): &(String, Place)| name == service;
-        severity >= self.min_severity
-            && (self.services.is_empty() || self.services.iter().any(named))
+        let heard = self.services.is_empty() || self.services.iter().any(named);
+        (!heard).then(|| match service {
+            "" => "it is told of some services, and this is of the host (`services`)".into(),
+            _ => format!("{service} is not among its `services`"),
+        })
     }
 
     /// Who is told later than others hears nothing of what is over before.
-    fn waited(&self, story: &Story, told: bool) -> bool {
-        let begins = matches!(story.change, Change::Down | Change::Failed | Change::Reboot);
-        self.after.is_none_or(|after| told || begins && story.lasted >= after)
+    fn to_wait(&self, story: &Story, told: bool) -> Option<String> {
+        let after = self.after.filter(|_| !told)?;
+        let (least, lasted) = (human_duration(after), human_duration(story.lasted));
+        match story.change {
+            Change::Down | Change::Failed | Change::Reboot if story.lasted >= after => None,
+            Change::Down | Change::Failed | Change::Reboot => {
+                Some(format!("this has lasted for {lasted}, and it waits for {least} (`after`)"))
+            }
+            change if change.of_service() => {
+                Some(format!("it was not told of the outage, which did not last {least} (`after`)"))
+            }
+            _ => Some("it is told of outages alone (`after`)".into()),
+        }
     }
 }
 

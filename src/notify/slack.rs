@@ -12,8 +12,9 @@ use crate::model::letter::{First, Outgoing, Sent};
 use crate::model::secret::SecretSource;
 use crate::notify::Marked;
 use crate::notify::fit;
+use crate::notify::hidden::Hidden;
 use crate::notify::keys;
-use crate::notify::post::{Answer, Call, Hidden};
+use crate::notify::post::{self, Answer, Call};
 use crate::notify::reach::{self, Reached};
 use crate::sys::clock::Deadline;
 use bot::Bot;
@@ -92,19 +93,21 @@ impl Slack {
 
     /// Sends it. The answer to what was taken is `ok`.
     pub(super) fn send(&self, out: &Outgoing<'_>, by: Deadline) -> Sent {
-        let mut hidden = Hidden::default();
-        let url = match self {
-            Self::Bot(bot) => return bot.send(out, by),
-            Self::Webhook(url) => hidden.read(url),
-        };
-        let url = match url {
-            Ok(url) => url,
-            Err(sent) => return sent,
-        };
-        let message = message(&out.letter.subject, &out.letter.body, out);
-        match Call::json(url.reveal(), &message).send(by, &hidden) {
-            Ok(answer) => judge(&answer),
-            Err(sent) => sent,
+        if let Self::Bot(bot) = self {
+            return bot.send(out, by);
+        }
+        let answer = post::ask(|hidden| self.call(out, hidden), by);
+        answer.map_or_else(|sent| sent, |answer| judge(&answer))
+    }
+
+    /// The request that sends it.
+    pub(super) fn call(&self, out: &Outgoing<'_>, hidden: &mut Hidden) -> Result<Call, Sent> {
+        match self {
+            Self::Webhook(url) => {
+                let message = message(&out.letter.subject, &out.letter.body, out);
+                Ok(Call::json(hidden.read(url)?.reveal(), &message))
+            }
+            Self::Bot(bot) => bot.call(out, hidden),
         }
     }
 

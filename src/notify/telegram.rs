@@ -10,8 +10,9 @@ use crate::model::node;
 use crate::model::secret::SecretSource;
 use crate::model::text::one_line;
 use crate::notify::fit::{self, utf16};
+use crate::notify::hidden::Hidden;
 use crate::notify::keys;
-use crate::notify::post::{self, Answer, Call, Hidden};
+use crate::notify::post::{self, Answer, Call};
 use crate::notify::reach::{self, Reached};
 use crate::sys::clock::Deadline;
 
@@ -74,22 +75,9 @@ impl Telegram {
 
     /// Sends it; once more without what was not understood: as a reply to nothing, without markup.
     pub(super) fn send(&self, out: &Outgoing<'_>, by: Deadline) -> Sent {
-        let mut hidden = Hidden::default();
-        let token = match hidden.read(&self.token) {
-            Ok(token) => token,
-            Err(sent) => return sent,
-        };
-        let url = format!("{}/bot{}/sendMessage", self.server, token.reveal());
-        let subject = &out.letter.subject;
-        let room = LIMIT.saturating_sub(subject.chars().map(utf16).sum::<usize>() + 1);
-        let body = fit::cut(out.letter.body.trim_end(), room, utf16, &fit::rest(out.stories));
-        let marked = format!("<b>{}</b>\n<pre>{}</pre>", escape(subject), escape(&body));
-        let plain = format!("{subject}\n{body}");
-        let (mut html, mut under) = (true, out.reply_to.and_then(|first| self.under(first.handle)));
+        let (mut html, mut under) = (true, self.first(out));
         loop {
-            let text = if html { &marked } else { &plain };
-            let answer = match Call::json(&url, &self.message(text, html, under)).send(by, &hidden)
-            {
+            let answer = match post::ask(|hidden| self.calling(out, html, under, hidden), by) {
                 Ok(answer) => answer,
                 Err(sent) => return sent,
             };
@@ -107,6 +95,35 @@ impl Telegram {
 
     fn chat_id(&self) -> Value {
         self.chat.parse::<i64>().map_or_else(|_| json!(self.chat), Value::from)
+    }
+
+    /// The request that sends it.
+    pub(super) fn call(&self, out: &Outgoing<'_>, hidden: &mut Hidden) -> Result<Call, Sent> {
+        self.calling(out, true, self.first(out), hidden)
+    }
+
+    fn calling(
+        &self,
+        out: &Outgoing<'_>,
+        html: bool,
+        under: Option<i64>,
+        hidden: &mut Hidden,
+    ) -> Result<Call, Sent> {
+        let token = hidden.read(&self.token)?;
+        let url = format!("{}/bot{}/sendMessage", self.server, token.reveal());
+        let subject = &out.letter.subject;
+        let room = LIMIT.saturating_sub(subject.chars().map(utf16).sum::<usize>() + 1);
+        let body = fit::cut(out.letter.body.trim_end(), room, utf16, &fit::rest(out.stories));
+        let text = if html {
+            format!("<b>{}</b>\n<pre>{}</pre>", escape(subject), escape(&body))
+        } else {
+            format!("{subject}\n{body}")
+        };
+        Ok(Call::json(&url, &self.message(&text, html, under)))
+    }
+
+    fn first(&self, out: &Outgoing<'_>) -> Option<i64> {
+        out.reply_to.and_then(|first| self.under(first.handle))
     }
 
     /// The message of a handle, if it is in this chat: elsewhere its number is another's.

@@ -93,7 +93,7 @@ impl Mail {
         self.outgoing(|out| channel.send(out, Deadline::after(LIMIT)))
     }
 
-    fn outgoing<T>(&self, act: impl FnOnce(&Outgoing<'_>) -> T) -> T {
+    pub(super) fn outgoing<T>(&self, act: impl FnOnce(&Outgoing<'_>) -> T) -> T {
         let stories: Vec<&Story> = self.stories.iter().collect();
         let holds = Duration::from_secs(2400);
         let first = self.first.as_ref();

@@ -216,6 +216,84 @@ fn a_letter_arrives_with_its_names_and_the_answer_comes_back() {
 }
 
 #[test]
+fn what_is_previewed_is_what_is_sent_but_for_its_secrets() {
+    use crate::model::leaving::Leaving;
+    use crate::notify::testing::{self, Mail, reply};
+    let account = format!("AC{}", "0".repeat(32));
+    let (token, words) = ("token = 's3cret'\n", "text = '{{service}}: {{reason}}'\n");
+    for (via, keys, answer) in [
+        (
+            "telegram",
+            format!("{token}chat_id = 1\nurl = '$URL'\n{words}"),
+            r#"{"ok":true,"result":{}}"#,
+        ),
+        ("slack", format!("url = '$URL/s3cret'\n{words}"), "ok"),
+        ("slack", format!("{token}channel = 'C1'\napi = '$URL'"), r#"{"ok":true}"#),
+        ("discord", "url = '$URL/s3cret'".into(), r#"{"id":"1"}"#),
+        ("ntfy", format!("topic = 's3cret'\n{token}url = '$URL'"), r#"{"id":"1"}"#),
+        ("webhook", format!("url = '$URL/s3cret'\nheader = 'X-Y: s3cret'\n{token}"), ""),
+        ("pagerduty", "routing_key = 's3cret'\nurl = '$URL'\nsubject = '{{host}}!'".into(), ""),
+        (
+            "twilio",
+            format!("account = '{account}'\nfrom = 'me'\nto = '+4912345678'\n{token}url = '$URL'"),
+            "",
+        ),
+    ] {
+        let mail = Mail::new("❌ web", "a \"b\" <c>\n");
+        let table = |port: u16| {
+            let keys = keys.replace("$URL", &format!("http://127.0.0.1:{port}"));
+            format!("via = '{via}'\n{keys}")
+        };
+        let used = std::cell::Cell::new(0);
+        let (_, asked) = testing::send(vec![reply("200 OK", "", answer)], &mail, |port| {
+            used.set(port);
+            table(port)
+        });
+        let preview = mail.outgoing(|out| testing::channel(&table(used.get())).preview(out));
+        assert_eq!(preview.troubles, Vec::<String>::new(), "{via}");
+        let [Leaving::Request { method, url, headers, body }] = &preview.leaving[..] else {
+            panic!("{via}: {preview:?}")
+        };
+        let path = url.splitn(4, '/').nth(3).unwrap_or_default();
+        let line = format!("{method} /{path} HTTP/1.1");
+        assert_eq!(line, asked[0].line.replace("s3cret", "***"), "{via}");
+        assert_eq!(*body, asked[0].body.replace("s3cret", "***"), "{via}");
+        for (name, value) in headers {
+            let sent = asked[0].header(name).replace("s3cret", "***");
+            let hidden = value == "Basic ***" && sent.starts_with("Basic ");
+            assert!(*value == sent || hidden, "{via}: {name}: {value}");
+        }
+        assert!(!format!("{preview:?}").contains("s3cret"), "{via}");
+    }
+}
+
+#[test]
+fn why_somebody_is_not_told_is_said_by_the_key_that_says_so() {
+    let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+    for (more, change, service, critical, told, want) in [
+        (("on", list(&["failed"])), Change::Down, "web", true, false, "no `down` in `on`"),
+        (("on", list(&["down"])), Change::Config, "", true, false, "no `config` and no `failed`"),
+        (("min_severity", text("critical")), Change::Down, "web", false, false, "(`min_severity`)"),
+        (("services", list(&["db"])), Change::Down, "web", true, false, "web is not among its"),
+        (("services", list(&["db"])), Change::Gap, "", true, false, "this is of the host"),
+        (
+            ("after", text("30m")),
+            Change::Failed,
+            "web",
+            true,
+            false,
+            "lasted for 12m, and it waits for 30m",
+        ),
+        (("after", text("30m")), Change::Resolved, "web", true, false, "which did not last 30m"),
+        (("after", text("30m")), Change::Gap, "", true, false, "of outages alone"),
+    ] {
+        let story = Story { lasted: minutes(12), ..story(change, service, critical) };
+        let why = channel(&[more]).why_not(&story, told).unwrap();
+        assert!(why.contains(want), "{change:?}: {why}");
+    }
+}
+
+#[test]
 fn a_password_that_cannot_be_read_keeps_the_letter_for_later() {
     let channel = channel(&[
         ("smtp", text("smtps://me@127.0.0.1")),

@@ -7,8 +7,9 @@ use crate::model::fields::Fields;
 use crate::model::letter::{Outgoing, Sent};
 use crate::model::secret::SecretSource;
 use crate::model::text::one_line;
+use crate::notify::hidden::Hidden;
 use crate::notify::keys;
-use crate::notify::post::{Answer, Call, Hidden};
+use crate::notify::post::{self, Answer, Call};
 use crate::notify::reach::{self, Reached};
 use crate::notify::sms;
 use crate::notify::words::Own;
@@ -104,18 +105,25 @@ impl Twilio {
 
     /// Sends it.
     pub(super) fn send(&self, out: &Outgoing<'_>, own: Own, by: Deadline) -> Sent {
-        let mut hidden = Hidden::default();
-        let token = match hidden.read(&self.token) {
-            Ok(token) => token,
-            Err(sent) => return sent,
-        };
+        let answer = post::ask(|hidden| self.call(out, own, hidden), by);
+        answer.map_or_else(|sent| sent, |answer| judge(&answer))
+    }
+
+    /// The request that sends it.
+    pub(super) fn call(
+        &self,
+        out: &Outgoing<'_>,
+        own: Own,
+        hidden: &mut Hidden,
+    ) -> Result<Call, Sent> {
+        let token = hidden.read(&self.token)?;
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("To", &self.to)
             .append_pair(self.from.0, &self.from.1)
             .append_pair("Body", &sms::text(out, own))
             .finish();
         let login = http::basic(&self.user, &token);
-        let call = Call {
+        Ok(Call {
             method: "POST",
             url: format!("{}/2010-04-01/Accounts/{}/Messages.json", self.server, self.account),
             headers: vec![
@@ -123,8 +131,7 @@ impl Twilio {
                 ("Authorization".into(), login.reveal().to_owned()),
             ],
             body: form.into_bytes(),
-        };
-        call.send(by, &hidden).map_or_else(|sent| sent, |answer| judge(&answer))
+        })
     }
 }
 

@@ -7,11 +7,14 @@ use ring::hmac;
 use serde_json::Value;
 
 use crate::model::fields::Fields;
+use crate::model::leaving::Leaving;
 use crate::model::letter::{Outgoing, Sent};
+use crate::model::scrub::scrub;
 use crate::model::secret::{Secret, SecretSource};
 use crate::notify::facts;
+use crate::notify::hidden::Hidden;
 use crate::notify::keys;
-use crate::notify::post::{Answer, Call, Hidden};
+use crate::notify::post::{self, Answer, Call};
 use crate::notify::reach::{self, Reached};
 use crate::notify::template::{Template, in_json};
 use crate::sys::clock::{self, Deadline};
@@ -78,11 +81,20 @@ impl Webhook {
 
     /// Sends it.
     pub(super) fn send(&self, out: &Outgoing<'_>, by: Deadline) -> Sent {
-        self.ask(out, by).unwrap_or_else(|sent| sent)
+        let answer = post::ask(|hidden| self.call(out, hidden), by);
+        answer.map_or_else(|sent| sent, |answer| judge(&answer))
     }
 
-    fn ask(&self, out: &Outgoing<'_>, by: Deadline) -> Result<Sent, Sent> {
-        let mut hidden = Hidden::default();
+    /// What would be asked: a token may stand in the text of the config.
+    pub(super) fn shown(&self, out: &Outgoing<'_>, hidden: &mut Hidden) -> Result<Leaving, Sent> {
+        let call = self.call(out, hidden)?;
+        let said = String::from_utf8_lossy(&call.body).into_owned();
+        let body = if self.body.is_some() { scrub(&said).into_owned() } else { said };
+        Ok(Call { body: body.into_bytes(), ..call }.shown())
+    }
+
+    /// The request that tells it.
+    fn call(&self, out: &Outgoing<'_>, hidden: &mut Hidden) -> Result<Call, Sent> {
         let url = hidden.read(&self.url)?;
         let body = match &self.body {
             Some(template) => template.fill(out, in_json),
@@ -105,12 +117,12 @@ impl Webhook {
         }
         if let Some(secret) = &self.secret {
             let at = clock::now().wall.as_second();
-            let sign = signature(&hidden.read(secret)?, at, &body);
+            let secret = hidden.read(secret)?;
+            let sign = hidden.made(|| signature(&secret, at, &body));
             headers.push((SIGNATURE.into(), format!("t={at},v1={sign}")));
         }
         let url = url.reveal().to_owned();
-        let call = Call { method: self.method, url, headers, body: body.into_bytes() };
-        call.send(by, &hidden).map(|answer| judge(&answer))
+        Ok(Call { method: self.method, url, headers, body: body.into_bytes() })
     }
 }
 

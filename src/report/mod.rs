@@ -4,6 +4,7 @@
 pub mod cause;
 pub mod discovered;
 pub mod email;
+pub mod leaving;
 pub mod looks;
 mod manual;
 pub mod nagios;

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use lettre::address::Envelope;
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue, MIME_VERSION_1_0};
 
+use crate::model::leaving::Leaving;
 use crate::model::letter::{Letter, Sent};
 use crate::model::secret::Secret;
 use crate::model::text::one_line;
@@ -82,6 +83,23 @@ pub struct Server {
     pub login: Option<(String, Secret)>,
 }
 
+impl fmt::Display for Server {
+    /// How it is reached, and as whom; without the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let security = match self.security {
+            Security::StartTls => " with STARTTLS",
+            Security::Tls => " over TLS",
+            Security::Plain => ", unencrypted",
+        };
+        let colon = if self.host.contains(':') { ["[", "]"] } else { ["", ""] };
+        write!(f, "SMTP to {}{}{}:{}{security}", colon[0], self.host, colon[1], self.port)?;
+        match &self.login {
+            Some((user, _)) => write!(f, ", as `{}`", one_line(user, 120)),
+            None => Ok(()),
+        }
+    }
+}
+
 /// The way out.
 #[derive(Debug, Clone)]
 pub enum Relay {
@@ -141,7 +159,36 @@ impl Relay {
             }
         }
     }
+
+    /// What would be handed over, in words and as it is encoded.
+    pub fn shown(&self, mail: &Mail<'_>) -> Result<Leaving, String> {
+        let message = message(mail).map_err(|why| format!("cannot write the mail: {why}"))?;
+        let by = match self {
+            Self::Smtp(server) => server.to_string(),
+            Self::Sendmail(program) => sendmail::argv(program, &message).join(" "),
+        };
+        Ok(Leaving::Mail {
+            by,
+            headers: message.headers,
+            text: mail.letter.body.clone(),
+            raw: String::from_utf8_lossy(&message.bytes).into_owned(),
+        })
+    }
 }
+
+/// The headers that a mail has, in their order; whatever else it has says how its text is encoded.
+const HEADERS: [&str; 10] = [
+    "From",
+    "To",
+    "Subject",
+    "Date",
+    "Message-ID",
+    "References",
+    "In-Reply-To",
+    "Auto-Submitted",
+    "MIME-Version",
+    "Content-Type",
+];
 
 /// RFC 3834, 5: keeps vacation answers and ticket robots quiet.
 #[derive(Clone)]
@@ -164,6 +211,8 @@ impl Header for AutoSubmitted {
 /// The mail as it goes over the wire, without its last line end, and its envelope.
 struct Message {
     envelope: Envelope,
+    /// Before they are encoded.
+    headers: Vec<(String, String)>,
     bytes: Vec<u8>,
 }
 
@@ -199,7 +248,15 @@ fn message(mail: &Mail<'_>) -> Result<Message, String> {
     // The last line end is the transport's.
     let message =
         builder.body(mail.letter.body.trim_end().to_owned()).map_err(|e| e.to_string())?;
-    Ok(Message { envelope: message.envelope().clone(), bytes: message.formatted() })
+    let headers = HEADERS.iter().filter_map(|name| {
+        let value = message.headers().get_raw(name)?;
+        Some(((*name).to_owned(), value.to_owned()))
+    });
+    Ok(Message {
+        envelope: message.envelope().clone(),
+        headers: headers.collect(),
+        bytes: message.formatted(),
+    })
 }
 
 #[cfg(test)]

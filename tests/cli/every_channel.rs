@@ -26,7 +26,7 @@ retry_after = "10h"
 "#;
 
 /// Who takes messages over HTTP, at which path, and what they answer to what they took.
-const SERVICES: [(&str, &str, &str, &str); 8] = [
+pub(super) const SERVICES: [(&str, &str, &str, &str); 8] = [
     ("telegram", "/bot1:s3cret/sendMessage", "200 OK", r#"{"ok":true,"result":{"message_id":42}}"#),
     ("slack", "/services/s3cret", "200 OK", "ok"),
     ("discord", "/api/webhooks/1/s3cret?wait=true", "200 OK", r#"{"id":"77"}"#),
@@ -48,16 +48,16 @@ const SERVICES: [(&str, &str, &str, &str); 8] = [
 ];
 
 /// One of them.
-struct Service {
-    port: u16,
+pub(super) struct Service {
+    pub(super) port: u16,
     /// Nothing at all while it is none.
     says: Arc<Mutex<Option<String>>>,
     /// First lines and bodies.
-    heard: Arc<Mutex<Vec<(String, String)>>>,
+    pub(super) heard: Arc<Mutex<Vec<(String, String)>>>,
 }
 
 impl Service {
-    fn at(port: u16, says: Option<String>) -> Self {
+    pub(super) fn at(port: u16, says: Option<String>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port is free");
         let port = listener.local_addr().expect("it is bound").port();
         let (says, heard) = (Arc::new(Mutex::new(says)), Arc::<Mutex<Vec<_>>>::default());
@@ -105,12 +105,12 @@ fn served(mut stream: &TcpStream, answer: &str) -> (String, String) {
     (head.swap_remove(0), String::from_utf8(body).expect("it is text"))
 }
 
-fn fine(status: &str, body: &str) -> String {
+pub(super) fn fine(status: &str, body: &str) -> String {
     let json = if body.starts_with('{') { "Content-Type: application/json\r\n" } else { "" };
     answer(status, json, body)
 }
 
-fn config(ports: &BTreeMap<&str, u16>) -> String {
+pub(super) fn config(ports: &BTreeMap<&str, u16>) -> String {
     let url = |kind: &str| format!("http://127.0.0.1:{}", ports[kind]);
     format!(
         r#"

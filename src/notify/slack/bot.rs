@@ -9,9 +9,10 @@ use crate::model::letter::{First, Outgoing, Sent};
 use crate::model::secret::SecretSource;
 use crate::model::text::one_line;
 use crate::notify::Marked;
+use crate::notify::hidden::Hidden;
 use crate::notify::keys;
 use crate::notify::phase::Phase;
-use crate::notify::post::{self, Answer, Call, Hidden};
+use crate::notify::post::{self, Answer, Call};
 use crate::notify::reach::Reached;
 use crate::sys::clock::Deadline;
 use crate::sys::http;
@@ -98,25 +99,37 @@ impl Bot {
     }
 
     fn post(&self, out: &Outgoing<'_>, by: Deadline) -> Result<Sent, Sent> {
-        let known = out.reply_to.and_then(|first| self.known(first.handle));
-        let mut message = super::message(&out.letter.subject, &out.letter.body, out);
-        message["channel"] = self.channel.as_str().into();
-        let answer = if let Some(first) = known {
-            let mut reply = message.clone();
-            reply["channel"] = first.channel.into();
-            reply["thread_ts"] = first.ts.into();
-            let good = out.stories.iter().all(|story| Phase::of(story.change).is_good());
-            reply["reply_broadcast"] = (!good).into();
-            let answer = self.ask("chat.postMessage", &reply, by)?;
-            if THREAD.contains(&word(&answer).as_str()) {
-                self.ask("chat.postMessage", &message, by)?
-            } else {
-                answer
-            }
+        let answer = self.ask("chat.postMessage", &self.message(out), by)?;
+        let under = self.first(out).is_some();
+        let answer = if under && THREAD.contains(&word(&answer).as_str()) {
+            let alone = Outgoing { reply_to: None, ..*out };
+            self.ask("chat.postMessage", &self.message(&alone), by)?
         } else {
-            self.ask("chat.postMessage", &message, by)?
+            answer
         };
         Ok(self.judge(&answer))
+    }
+
+    /// The request that posts it.
+    pub(super) fn call(&self, out: &Outgoing<'_>, hidden: &mut Hidden) -> Result<Call, Sent> {
+        self.calling("chat.postMessage", &self.message(out), hidden)
+    }
+
+    fn first<'a>(&self, out: &Outgoing<'a>) -> Option<Known<'a>> {
+        out.reply_to.and_then(|first| self.known(first.handle))
+    }
+
+    /// Under the first message of its incident, if it has one in this channel.
+    fn message(&self, out: &Outgoing<'_>) -> Value {
+        let mut message = super::message(&out.letter.subject, &out.letter.body, out);
+        message["channel"] = self.channel.as_str().into();
+        if let Some(first) = self.first(out) {
+            message["channel"] = first.channel.into();
+            message["thread_ts"] = first.ts.into();
+            let good = out.stories.iter().all(|story| Phase::of(story.change).is_good());
+            message["reply_broadcast"] = (!good).into();
+        }
+        message
     }
 
     pub(super) fn mark_over(
@@ -136,11 +149,14 @@ impl Bot {
     }
 
     fn ask(&self, method: &str, message: &Value, by: Deadline) -> Result<Answer, Sent> {
-        let mut hidden = Hidden::default();
+        post::ask(|hidden| self.calling(method, message, hidden), by)
+    }
+
+    fn calling(&self, method: &str, message: &Value, hidden: &mut Hidden) -> Result<Call, Sent> {
         let bearer = format!("Bearer {}", hidden.read(&self.token)?.reveal());
         http::valid_header("Authorization", &bearer).map_err(Sent::Later)?;
         let call = Call::json(&format!("{}/{method}", self.api), message);
-        call.header("Authorization", &bearer).send(by, &hidden)
+        Ok(call.header("Authorization", &bearer))
     }
 
     /// `CONFIGURED:ID:TS`, if it is of the channel that is configured now.

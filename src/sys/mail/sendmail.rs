@@ -11,15 +11,20 @@ use super::{Message, SAID};
 /// `EX_DATAERR` and `EX_NOUSER` of `sysexits.h`: the mail itself, or its address, is refused.
 const NEVER: [i32; 2] = [65, 67];
 
-/// Hands `message` to `program`. Status 0 is acceptance into its queue; the statuses about the mail itself are
-/// for good; all others (75 `EX_TEMPFAIL`, 77 no right, 78 its config, not started, killed) can be mended.
-pub(super) fn send(program: &str, message: &Message, deadline: Deadline) -> Sent {
+/// What is run for it.
+pub(super) fn argv(program: &str, message: &Message) -> Vec<String> {
     let from = message.envelope.from().map(ToString::to_string).unwrap_or_default();
     let mut argv = vec![program.to_owned(), "-i".into(), "-f".into(), from, "--".into()];
     argv.extend(message.envelope.to().iter().map(ToString::to_string));
+    argv
+}
+
+/// Hands `message` to `program`. Status 0 is acceptance into its queue; the statuses about the mail itself are
+/// for good; all others (75 `EX_TEMPFAIL`, 77 no right, 78 its config, not started, killed) can be mended.
+pub(super) fn send(program: &str, message: &Message, deadline: Deadline) -> Sent {
     // A local program expects the line ends of this system.
     let text = String::from_utf8_lossy(&message.bytes).replace("\r\n", "\n") + "\n";
-    let output = Command::new(argv, deadline.left()).stdin(text).run();
+    let output = Command::new(argv(program, message), deadline.left()).stdin(text).run();
     let why = || format!("`{}`: {}", one_line(program, 120), one_line(&output.reason(), SAID));
     match output.ended {
         Ended::Exited(0) => Sent::Accepted(format!("taken by `{program}`").into()),
@@ -51,7 +56,11 @@ mod tests {
         let to = vec!["-oQ/tmp@example.org".parse().unwrap(), "you@example.org".parse().unwrap()];
         let from = Some("mm@example.org".parse().unwrap());
         let envelope = Envelope::new(from, to).unwrap();
-        let message = Message { envelope, bytes: b"Subject: x\r\n\r\n.\r\nend".to_vec() };
+        let message = Message {
+            envelope,
+            headers: Vec::new(),
+            bytes: b"Subject: x\r\n\r\n.\r\nend".to_vec(),
+        };
         send(&program(dir, script), &message, Deadline::after(Duration::from_secs(10)))
     }
 

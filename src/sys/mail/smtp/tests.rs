@@ -92,7 +92,7 @@ fn server(port: u16, security: Security, login: Option<&str>) -> Server {
 fn mail() -> Message {
     let to = vec!["bad@example.org".parse().unwrap(), "you@example.org".parse().unwrap()];
     let envelope = Envelope::new(Some("mm@example.org".parse().unwrap()), to).unwrap();
-    Message { envelope, bytes: b"Subject: x\r\n\r\n.\r\nend".to_vec() }
+    Message { envelope, headers: Vec::new(), bytes: b"Subject: x\r\n\r\n.\r\nend".to_vec() }
 }
 
 fn post(port: u16, login: Option<&str>) -> Sent {
