@@ -2,10 +2,12 @@
 //! channel did not accept stays for the next run. Never decides what happened.
 
 mod lateness;
+mod noting;
 mod parcels;
+mod recording;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -21,90 +23,21 @@ use crate::model::course::Course;
 use crate::model::letter::{self, Ongoing, Outgoing, Sent};
 use crate::model::reachable::{Channels, Reachable};
 use crate::model::story::{Change, Story};
-use crate::model::text::{one_line, plural};
-use crate::model::time::{Now, Stamp};
+use crate::model::time::Now;
 use crate::model::window::Window;
 use crate::notify::Channel;
 use crate::report::email;
 use crate::store::channels;
 use crate::store::events::Kind;
-use crate::store::outbox::{self, Delivery, Entry, Pending, Receipt, Recorded, Thread, Turn};
+use crate::store::outbox::{self, Entry, Pending, Thread, Turn};
 use crate::sys::clock::Deadline;
+
+pub(super) use recording::record;
 
 /// Bound on all deliveries of a run together, whatever is left of the run itself.
 const DELIVERY: Duration = Duration::from_secs(60);
 /// Kept back at the end of a run for what must still be written.
 const RESERVE: Duration = Duration::from_secs(2);
-
-/// Puts stories into the outbox, each for the channels that want it. Gives back those that could not be written
-/// there: a disk that is full must not keep people from being told.
-pub(super) fn record(memory: &mut Memory, config: &Config, stories: &[Story]) -> Vec<Entry> {
-    let mut unrecorded = Vec::new();
-    // First of all: that they are told changes what they are counted by.
-    let numbers: Vec<u32> = stories.iter().map(|story| number_of(memory, story)).collect();
-    for (story, number) in stories.iter().zip(numbers) {
-        let told_to = told_to(memory, story);
-        let wants = |channel: &&Channel| {
-            channel.wants(story, told_to.is_some_and(|told| told.contains_key(&channel.name)))
-        };
-        let channels: Vec<&Channel> = config.notify.iter().filter(wants).collect();
-        // Giving up is remembered as told also where nobody is to be told: its end is worth a story.
-        if !channels.is_empty() || story.change == Change::Failed {
-            told(memory, story, &channels);
-        }
-        if channels.is_empty() {
-            continue;
-        }
-        let names = channels.iter().map(|channel| channel.name.clone());
-        let entry = Entry::new(story.clone(), number, memory.now().stamp(), names);
-        let notices = match outbox::record(memory.dir, &entry) {
-            Ok(Recorded::New { notices }) => notices,
-            Ok(Recorded::Already) => Vec::new(),
-            Err(err) => {
-                unrecorded.push(entry);
-                vec![format!("could not be recorded: {err:#}")]
-            }
-        };
-        for notice in notices {
-            memory.event(Kind::Notification, &story.service, &story.incident, &notice);
-        }
-    }
-    unrecorded
-}
-
-/// Which one it is of those that are told more than once: by when the incident was last told before, which the state
-/// knows. A run that is killed before it saves comes to the same number again.
-fn number_of(memory: &Memory, story: &Story) -> u32 {
-    if !matches!(story.change, Change::Reminder | Change::Escalated) {
-        return 0;
-    }
-    let state = memory.state.services.get(&story.service);
-    let incident = state.and_then(|state| state.incident.as_ref());
-    let told = incident.and_then(|it| Some(it.told.as_ref()?.since(&it.opened)));
-    let seconds = told.unwrap_or(story.lasted).as_secs();
-    u32::try_from(seconds).unwrap_or(u32::MAX).saturating_add(1)
-}
-
-/// Who was told of the incident of a story, and when last.
-fn told_to<'m>(memory: &'m Memory, story: &Story) -> Option<&'m BTreeMap<String, Stamp>> {
-    let state = memory.state.services.get(&story.service)?;
-    let open = state.incident.as_ref().filter(|incident| incident.id == story.incident);
-    let last = state.last_incident.as_ref().filter(|last| last.id == story.incident);
-    open.map(|incident| &incident.told_to).or(last.map(|last| &last.told_to))
-}
-
-/// Notes that an incident was told of, so that its recovery is told and its reminders are counted from now.
-fn told(memory: &mut Memory, story: &Story, channels: &[&Channel]) {
-    let now = memory.now().stamp();
-    if let Some(incident) =
-        memory.state.services.get_mut(&story.service).and_then(|s| s.incident.as_mut())
-        && incident.id == story.incident
-    {
-        let to = channels.iter().map(|channel| (channel.name.clone(), now.clone()));
-        incident.told_to.extend(to);
-        incident.told = Some(now);
-    }
-}
 
 /// What became of the outbox.
 #[derive(Debug, Default)]
@@ -412,141 +345,5 @@ impl Post<'_> {
         let of_service =
             service.is_some_and(|service| service.policy.quiet_hours.iter().any(quiet));
         !story.critical && of_service || channel.routing.quiet(story, then)
-    }
-
-    /// What is kept while a letter of several that was taken is noted at each of them.
-    fn receipt(&self, parcel: &Parcel, channel: &Channel, sent: &Sent) -> Option<Receipt> {
-        let Sent::Accepted(taken) = sent else { return None };
-        if parcel.letters.len() < 2 {
-            return None;
-        }
-        let receipt = Receipt {
-            channel: channel.name.clone(),
-            at: self.memory.now().wall,
-            answer: taken.said.clone(),
-            ids: parcel.letters.iter().map(|letter| letter.entry.id.clone()).collect(),
-        };
-        // Without it each of them is noted all the same.
-        receipt.keep(self.memory.dir).ok().map(|()| receipt)
-    }
-
-    /// Written at once: a message that was accepted must not be sent again, whatever happens next.
-    fn note(&self, parcel: &Parcel, channel: &Channel, sent: &Sent) {
-        let now = self.memory.now().wall;
-        let (word, answer) = match sent {
-            Sent::Accepted(taken) => ("accepted", &taken.said),
-            Sent::Later(why) | Sent::Busy { why, .. } => ("not accepted, to be tried again", why),
-            Sent::Never(why) => ("refused for good", why),
-        };
-        let Ok(mut entries) = self.entries.lock() else { return };
-        for Letter { index, .. } in &parcel.letters {
-            let Some(kept) = entries.get_mut(*index) else { continue };
-            let delivery =
-                kept.channels.entry(channel.name.clone()).or_insert_with(Delivery::default);
-            delivery.attempted += 1;
-            delivery.last = Some(now);
-            delivery.retry_after = None;
-            delivery.answer.clone_from(answer);
-            match sent {
-                Sent::Accepted(_) => delivery.accepted = Some(now),
-                Sent::Later(_) => {}
-                // Whole seconds are kept: rather one more than one too few.
-                Sent::Busy { after, .. } => {
-                    delivery.retry_after = Some(after.as_secs().saturating_add(1));
-                }
-                Sent::Never(_) => delivery.gone = true,
-            }
-        }
-        let receipt = self.receipt(parcel, channel, sent);
-        let noted = parcel.letters.iter().filter_map(|letter| entries.get(letter.index));
-        let updated = noted.map(|entry| outbox::update(self.memory.dir, entry));
-        let failed: Vec<_> = updated.filter_map(Result::err).collect();
-        drop(entries);
-        // Where one could not be noted it stays, for the next who delivers.
-        if let Some(receipt) = receipt.filter(|_| failed.is_empty()) {
-            receipt.settled(self.memory.dir);
-        }
-        for Letter { entry, .. } in &parcel.letters {
-            let story = &entry.story;
-            let text = format!("{} by {}: {word}: {answer}", story.change.word(), channel.name);
-            self.memory.event(Kind::Notification, &story.service, &story.incident, &text);
-        }
-        for err in failed {
-            self.memory.event(Kind::Notification, "", "", &format!("{err:#}"));
-        }
-    }
-
-    /// Takes in what a channel said, for those who want to know whether it works.
-    fn learn(&self, channel: &Channel, sent: &Sent, first: bool) {
-        let Ok(mut channels) = self.channels.lock() else { return };
-        let known = channels.entry(channel.name.clone()).or_default();
-        let well = matches!(sent, Sent::Accepted(_)) && known.failing_since.is_none();
-        known.sent(sent, first, &self.memory.now());
-        // Every other letter of a run that is taken is no news.
-        if self.turn.is_none() || well && !first {
-            return;
-        }
-        if let Err(err) = channels::save(self.memory.dir, &channels) {
-            self.memory.event(Kind::Notification, "", "", &format!("{err:#}"));
-        }
-    }
-
-    /// Remembers where the next letters of its incidents belong, and has the first one show that they are over. After
-    /// [`Self::note`]: a run that is killed meanwhile begins a new thread, and tells nothing twice.
-    fn thread(&self, channel: &Channel, out: &Outgoing<'_>, sent: &Sent, by: Deadline) {
-        let Sent::Accepted(taken) = sent else { return };
-        let kept = self.turn.map_or(Ok(()), |turn| {
-            let (dir, body) = (self.memory.dir, &channel.worded(out).body);
-            outbox::told(dir, turn, &channel.name, out.stories, taken, body)
-        });
-        if let Err(err) = kept {
-            let text = format!("where the next message belongs is not known: {err:#}");
-            self.memory.event(Kind::Notification, "", "", &text);
-        }
-        if let Some(Err(why)) = channel.mark_over(out, by) {
-            let incident = out.stories.first().map_or("", |story| &story.incident);
-            let text = format!("first message by {}: not marked as over: {why}", channel.name);
-            self.memory.event(Kind::Notification, "", incident, &text);
-        }
-    }
-
-    /// A channel that is no longer configured must not keep its letters waiting for ever.
-    fn forget_unknown(&self) {
-        let Ok(mut entries) = self.entries.lock() else { return };
-        let mut given_up: BTreeMap<String, usize> = BTreeMap::new();
-        for entry in entries.iter_mut() {
-            let mut changed = false;
-            for (name, delivery) in &mut entry.channels {
-                if delivery.accepted.is_none()
-                    && !delivery.gone
-                    && !self.config.notify.iter().any(|c| c.name == *name)
-                {
-                    delivery.gone = true;
-                    "the channel is no longer configured".clone_into(&mut delivery.answer);
-                    *given_up.entry(name.clone()).or_default() += 1;
-                    changed = true;
-                }
-            }
-            if changed && let Err(err) = outbox::update(self.memory.dir, entry) {
-                self.memory.event(
-                    Kind::Notification,
-                    &entry.story.service,
-                    &entry.story.incident,
-                    &format!("{err:#}"),
-                );
-            }
-        }
-        drop(entries);
-        for (name, count) in given_up {
-            let (letters, are) = (plural(count, "letter"), if count == 1 { "is" } else { "are" });
-            let text = format!(
-                "{letters} for `{}` {are} given up: no channel of that name is configured any more",
-                one_line(&name, 80)
-            );
-            self.memory.event(Kind::Notification, "", "", &text);
-            if let Ok(mut delivered) = self.delivered.lock() {
-                delivered.given_up.push(text);
-            }
-        }
     }
 }
