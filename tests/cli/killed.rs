@@ -131,6 +131,12 @@ pub(super) fn told_over_both(host: &Host, sink: &Sink) -> BTreeMap<&'static str,
 
 /// Whether it is written down that this channel took that story.
 pub(super) fn noted(host: &Host, channel: &str, story: &(String, String)) -> bool {
+    // A channel is called by its kind and what is told: `command:tell`.
+    let taken = |channels: &Value| {
+        let mut ours =
+            channels.as_object().into_iter().flatten().filter(|it| it.0.contains(channel));
+        ours.any(|(_, delivery)| !delivery["accepted"].is_null())
+    };
     host.snapshot("state/outbox").iter().any(|(path, _, bytes)| {
         let kept: Value = serde_json::from_slice(bytes).unwrap_or_default();
         let id = kept["id"].as_str().unwrap_or_default();
@@ -140,7 +146,7 @@ pub(super) fn noted(host: &Host, channel: &str, story: &(String, String)) -> boo
             && id.ends_with(&format!("-{}", story.1))
             // On a full disk it was moved there as it was.
             && (path.parent().is_some_and(|folder| folder.ends_with("done"))
-                || !kept["channels"][channel]["accepted"].is_null())
+                || taken(&kept["channels"]))
     })
 }
 

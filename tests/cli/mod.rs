@@ -4,6 +4,7 @@
 mod bad_input;
 mod channels;
 mod checking;
+mod clock_jumps;
 mod discovering;
 mod drilling;
 mod durations;
