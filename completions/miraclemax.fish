@@ -61,7 +61,8 @@ hold\t''
 channel\t''
 config\t''
 summary\t''
-test\t''"
+test\t''
+waiting\t''"
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l retry-for -d 'Look again for up to this long until all is well, as a script does that has just deployed; then look as ever, and that look counts. The deadline is extended by it' -r
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -s o -l format -d 'How to write the result' -r -f -a "text\t'For people'
 json\t'For programs: the same words as keys'

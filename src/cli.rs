@@ -260,7 +260,8 @@ pub struct Check {
     /// With --self: show what each channel would be told of such a change, whole but for its secrets, and who would
     /// not be told and why
     ///
-    /// Of a service (the first one, or the one that is named) an example is made. Nothing is sent and nobody is asked.
+    /// Of a service (the first one, or the one that is named) an example is made; `waiting` is what lies in the outbox.
+    /// Nothing is sent and nobody is asked.
     #[arg(long, value_name = "CHANGE", requires = "own", value_parser = previews())]
     pub preview: Option<String>,
     /// With --self: send a message marked as a test through every channel, whatever it is asked to tell, and a note
@@ -433,8 +434,11 @@ pub struct DrillService {
     pub detach: bool,
 }
 
+/// What `--preview` shows besides changes: what lies in the outbox.
+pub const WAITING: &str = "waiting";
+
 fn previews() -> PossibleValuesParser {
-    PossibleValuesParser::new(Change::ALL.map(Change::word))
+    PossibleValuesParser::new(Change::ALL.map(Change::word).into_iter().chain([WAITING]))
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -58,6 +58,21 @@ pub(super) struct Memory<'a> {
 }
 
 impl<'a> Memory<'a> {
+    /// For looking only: takes no lock, and nothing is ever written.
+    pub(super) fn look(setup: &'a Setup, dir: &'a Dir) -> Self {
+        Self {
+            dir,
+            state: state::rehearse(dir).state,
+            host: host::name(),
+            setup,
+            rehearsal: true,
+            holds: Vec::new(),
+            ended: Vec::new(),
+            orphans: OnceLock::new(),
+            lock: None,
+        }
+    }
+
     /// Takes the lock and loads the state. Waits for another run at most `patience`, then refuses with 75.
     /// In a `rehearsal` nothing is ever written: neither state nor events nor journal.
     pub(super) fn open(

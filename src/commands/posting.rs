@@ -20,6 +20,7 @@ use crate::commands::posting::parcels::{Letter, Parcel, letters, parcels};
 use crate::commands::unreached;
 use crate::config::Config;
 use crate::model::course::Course;
+use crate::model::leaving::Preview;
 use crate::model::letter::{self, Ongoing, Outgoing, Sent};
 use crate::model::reachable::{Channels, Reachable};
 use crate::model::story::{Change, Story};
@@ -109,6 +110,44 @@ pub(super) fn deliver(
         .map(|(channels, entries)| unreached::broken(&channels, &entries, &memory.now()));
     let delivered = post.delivered.into_inner().unwrap_or_default();
     Delivered { broken: broken.unwrap_or_default(), ..delivered }
+}
+
+/// What would leave over a channel in a run now.
+#[derive(Debug)]
+pub(super) struct Upcoming {
+    /// Its letters.
+    pub(super) letters: Vec<Preview>,
+    /// So many stories wait for it, also those that are not to leave yet.
+    pub(super) waiting: usize,
+    /// It has asked to be left alone for now.
+    pub(super) resting: bool,
+}
+
+/// What would leave over each of the config's channels, in their order. Sends nothing and changes nothing.
+pub(super) fn upcoming(memory: &Memory, config: &Config) -> Vec<Upcoming> {
+    let post = Post {
+        memory,
+        channels: Mutex::new(channels::load(memory.dir)),
+        config,
+        turn: None,
+        began: memory.began(),
+        zone: TimeZone::system(),
+        entries: Mutex::new(outbox::waiting(memory.dir).entries),
+        delivered: Mutex::new(Delivered::default()),
+        failed: Mutex::new(Vec::new()),
+    };
+    let of = |channel: &Channel| {
+        let waits = |entry: &Entry| {
+            entry.channels.get(&channel.name).is_some_and(|delivery| !delivery.finished())
+        };
+        let waiting =
+            post.entries.lock().map_or(0, |all| all.iter().filter(|it| waits(it)).count());
+        let parcels = parcels(post.waiting(channel), channel.digests());
+        let shown = |parcel| post.outgoing(parcel, channel, |out| channel.preview(out));
+        let letters = parcels.iter().map(shown).collect();
+        Upcoming { letters, waiting, resting: post.resting(&channel.name) }
+    };
+    config.notify.iter().map(of).collect()
 }
 
 struct Post<'a> {
@@ -279,6 +318,24 @@ impl Post<'_> {
 
     /// Sends what tells a parcel, and notes what became of it.
     fn send(&self, parcel: &Parcel, channel: &Channel, by: Deadline) -> Sent {
+        self.outgoing(parcel, channel, |out| {
+            let sent = channel.send(out, by);
+            // What is refused for good as one is tried again one by one.
+            if !matches!(sent, Sent::Never(_)) || parcel.letters.len() == 1 {
+                self.note(parcel, channel, &sent);
+                self.thread(channel, out, &sent, by);
+            }
+            sent
+        })
+    }
+
+    /// What `act` makes of a parcel as it leaves.
+    fn outgoing<T>(
+        &self,
+        parcel: &Parcel,
+        channel: &Channel,
+        act: impl FnOnce(&Outgoing<'_>) -> T,
+    ) -> T {
         // What is told in time is told as it was found.
         let courses = parcel.courses(|story| self.over(story).filter(|_| parcel.late()));
         let mut letter = email::tell(&courses, self.late(parcel, channel).as_ref(), &self.zone);
@@ -306,13 +363,7 @@ impl Post<'_> {
             holds: self.holds(),
             reply_to: thread.as_ref().map(Thread::first),
         };
-        let sent = channel.send(&out, by);
-        // What is refused for good as one is tried again one by one.
-        if !matches!(sent, Sent::Never(_)) || parcel.letters.len() == 1 {
-            self.note(parcel, channel, &sent);
-            self.thread(channel, &out, &sent, by);
-        }
-        sent
+        act(&out)
     }
 
     /// The other channels that take nothing, as far as is known by now.

@@ -2,6 +2,8 @@
 
 use std::net::TcpListener;
 
+use super::channels::dead_port;
+use super::every_channel::{Service, fine};
 use super::{WEB, fast};
 use crate::support::host::Host;
 
@@ -98,4 +100,44 @@ fn a_preview_is_whole_and_names_who_is_not_told_and_what_would_go_wrong() {
         let ran = host.run(&[&["check"], args].concat()).ends(code);
         assert!(ran.stderr.contains(want), "{want}: {ran:?}");
     }
+}
+
+#[test]
+fn what_waits_is_shown_as_it_would_leave_and_a_test_that_arrives_makes_a_channel_whole_again() {
+    let port = dead_port();
+    let hook = format!("[[notify]]\nvia = 'webhook'\nurl = 'http://127.0.0.1:{port}/s3cret'\n");
+    let host = Host::with(&fast(&[
+        WEB,
+        &hook,
+        "[[notify]]\nvia = 'webhook'\nname = 'other'\non = ['hold']\nurl = 'http://127.0.0.1:9'\n",
+    ]));
+    let waiting = ["check", "--self", "--preview", "waiting"];
+    let text = host.run(&waiting).ends(0).stdout;
+    assert_eq!(
+        text,
+        "not told: webhook: nothing waits for it\nnot told: other: nothing waits for it\n"
+    );
+    assert!(!host.path("state").exists(), "something was remembered");
+
+    host.run(&["heal"]).ends(0);
+    assert!(host.read("state/channels.json").contains("failing_since"));
+    let before = host.snapshot("state");
+    let text = host.run(&waiting).ends(0).stdout;
+    assert!(text.starts_with(&format!("== webhook\nPOST http://127.0.0.1:{port}/***\n")), "{text}");
+    for want in ["LATE: this was written", "Test: web - RESOLVED", "not told: other: nothing waits"]
+    {
+        assert!(text.contains(want), "{want}: {text}");
+    }
+    assert!(host.snapshot("state") == before, "something was changed");
+
+    let service = Service::at(port, Some(fine("204 No Content", "")));
+    let other = hook.replace("'webhook'\nurl", "'webhook'\nname = 'webhook'\nurl");
+    host.config(&fast(&[WEB, &other]));
+    host.run(&["check", "--self", "--send-test"]).ends(0);
+    let known = host.read("state/channels.json");
+    assert!(known.contains("last_accepted") && !known.contains("failing_since"), "{known}");
+    assert_eq!(service.heard.lock().unwrap().len(), 1);
+    host.run(&["heal"]).ends(0);
+    let heard = service.heard.lock().unwrap();
+    assert!(heard.len() == 2 && heard[1].1.contains("LATE: this was written"), "{heard:?}");
 }

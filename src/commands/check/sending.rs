@@ -24,8 +24,8 @@ use crate::report::email;
 use crate::report::nagios::Found;
 use crate::report::screen::Paint;
 use crate::report::text::{Row, table};
-use crate::store::Dir;
 use crate::store::events::{self, Event, Kind};
+use crate::store::{Dir, channels, outbox};
 use crate::sys::clock::{Deadline, Stopwatch};
 use crate::sys::crew::{self, Work};
 use crate::sys::host;
@@ -114,7 +114,35 @@ fn all(setup: &Setup, config: &Config, by: Deadline) -> Vec<Tested> {
     for one in &tested {
         remember(setup, dir.as_ref(), one);
     }
+    if let Some(dir) = &dir {
+        restore(setup, dir, &tested);
+    }
     tested
+}
+
+/// A channel that takes a message is not broken, whatever was remembered of it. Who delivers just now finds that out.
+fn restore(setup: &Setup, dir: &Dir, tested: &[Tested]) {
+    let mut known = channels::load(dir);
+    let accepted = tested.iter().filter(|one| one.what == "channel" && one.accepted == Some(true));
+    let names: Vec<&str> = accepted.map(|one| one.name.as_str()).collect();
+    if !known.iter().any(|(name, it)| it.failing_since.is_some() && names.contains(&&**name)) {
+        return;
+    }
+    let turn = outbox::take_turn(dir);
+    if let Ok(Some(_turn)) = &turn {
+        known = channels::load(dir);
+        for (_, known) in known.iter_mut().filter(|(name, _)| names.contains(&name.as_str())) {
+            known.sent(&Sent::Accepted("".into()), true, &setup.clock());
+        }
+    }
+    let saved = match turn {
+        Ok(Some(_)) => channels::save(dir, &known),
+        Ok(None) => Ok(()),
+        Err(err) => Err(err),
+    };
+    if let Err(err) = saved {
+        setup.screen.note(&format!("warning: {err:#}"));
+    }
 }
 
 fn send(channel: &Channel, story: &Story, holds: Duration, by: Deadline) -> Tested {

@@ -6,7 +6,9 @@ mod example;
 use anyhow::Result;
 use jiff::tz::TimeZone;
 
-use crate::cli::{Check, Form};
+use crate::cli::{Check, Form, WAITING};
+use crate::commands::memory::Memory;
+use crate::commands::posting::{self, Upcoming};
 use crate::commands::setup::Setup;
 use crate::commands::shown;
 use crate::config::{Config, Service};
@@ -16,9 +18,10 @@ use crate::notify::Channel;
 use crate::outcome::{Outcome, Refusal};
 use crate::report::email;
 use crate::report::leaving::{self, Shown};
+use crate::store::Dir;
 use crate::sys::host;
 
-/// Shows what would be told of the change `what`.
+/// Shows what would be told of `what`: a change, or what waits.
 pub(super) fn run(setup: &Setup, args: &Check, what: &str) -> Result<Outcome> {
     let configured = setup.config()?;
     setup.warn_broken(&configured);
@@ -32,6 +35,7 @@ pub(super) fn run(setup: &Setup, args: &Check, what: &str) -> Result<Outcome> {
         return Err(refusal.hint(format!("name one: `--preview {what} {}`", args.what[0])).into());
     }
     let shown = match Change::ALL.into_iter().find(|change| change.word() == what) {
+        None if what == WAITING => waiting(setup, config)?,
         None => Vec::new(),
         Some(change) => {
             let service = match &args.what[..] {
@@ -52,6 +56,28 @@ pub(super) fn run(setup: &Setup, args: &Check, what: &str) -> Result<Outcome> {
         None if troubles => Outcome::Warning,
         None => Outcome::Ok,
     })
+}
+
+/// What lies in the outbox, as a run would send it now.
+fn waiting(setup: &Setup, config: &Config) -> Result<Vec<Shown>> {
+    let dir = Dir::existing(&setup.state_path()?)?;
+    let upcoming = dir.as_ref().map(|dir| posting::upcoming(&Memory::look(setup, dir), config));
+    let mut upcoming = upcoming.unwrap_or_default().into_iter();
+    let each = config.notify.iter().map(|channel| {
+        let mut shown = Shown { channel: channel.name.clone(), ..Shown::default() };
+        match upcoming.next().filter(|upcoming| upcoming.waiting > 0) {
+            None => shown.why_not = Some("nothing waits for it".into()),
+            Some(Upcoming { letters, .. }) if letters.is_empty() => {
+                shown.why_not = Some("what waits for it waits until its quiet hours end".into());
+            }
+            Some(Upcoming { letters, resting, .. }) => {
+                shown.waits = resting.then(|| "it asked to be left alone for now".into());
+                shown.letters = letters;
+            }
+        }
+        shown
+    });
+    Ok(each.collect())
 }
 
 /// An example of a change, as each channel would be told it.
