@@ -13,7 +13,7 @@ use crate::store::outbox::{self, Entry, Recorded};
 
 /// Puts stories into the outbox, each for the channels that want it. Gives back those that could not be written
 /// there: a disk that is full must not keep people from being told.
-pub(in crate::commands) fn record(
+pub(in super::super) fn record(
     memory: &mut Memory,
     config: &Config,
     stories: &[Story],
