@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::commands::cycle::Sight;
 use crate::commands::healing::Healing;
+use crate::judge::allowance::used_up;
 use crate::judge::ladder::{Ladder, Skipped};
 use crate::judge::plan::{Action, Why};
 use crate::model::strategy::Strategy;
@@ -45,10 +46,23 @@ impl Foretold {
 }
 
 impl Healing<'_, '_> {
-    /// What the plan says of a service as it was seen.
-    pub(super) fn foretold(&self, sight: &Sight) -> Foretold {
+    /// What the plan says of a service as it was seen, after those that were foretold before it. Each is taken to need
+    /// one attempt.
+    pub(super) fn foretold(&mut self, sight: &Sight) -> Foretold {
         let action = self.plan(sight);
         let (mut ladder, mut notes) = (Vec::new(), Vec::new());
+        if let Action::Heal { .. } = action {
+            let (acts, limit) = (&self.memory.state.acts, &self.config.allowance);
+            if let Some(used) = used_up(acts, self.acts, limit, &self.memory.now()) {
+                let (service, reason) = (sight.service.name.clone(), sight.verdict.reason());
+                let plan = format!("down ({reason}), waits: {}", used.words());
+                return Foretold { service, plan, ladder, notes };
+            }
+            self.acts += 1;
+            if let Some(cause) = &self.brake {
+                notes.push(format!("by itself, and not after one that fails: {cause}"));
+            }
+        }
         let state = self.memory.state.services.get(&sight.service.name);
         if let (Action::Heal { left, .. }, Some(state)) = (&action, state) {
             let now = self.memory.now();
@@ -72,6 +86,9 @@ impl Healing<'_, '_> {
             Action::Leave(Why::Up) => "up, nothing to do".into(),
             Action::Leave(why) => format!("left alone: {}: {reason}", why.words()),
             Action::Blocked(by) => format!("down ({reason}), waits for {by}"),
+            Action::Wait { left, why } if left.is_zero() => {
+                format!("down ({reason}), waits for the next run: {why}")
+            }
             Action::Wait { left, why } => {
                 format!("down ({reason}), waits {}: {why}", human_duration(*left))
             }

@@ -134,6 +134,7 @@ fn preview(setup: &Setup, args: &Heal, configured: &Configured, dir: &Dir) -> Re
     let reach = Reach::here(config.supervisord.clone());
     let mut memory =
         Memory::open(setup, dir, "heal --dry-run", deadline, setup.patience(args.wait), true)?;
+    let since = memory.since(config.fresh_for, args.services.is_empty());
     let eye = Eye::new(config, &reach, deadline, &setup.screen);
     let sights = eye.look(&services, &Left::by(&memory.state));
     memory.refresh_holds();
@@ -141,6 +142,8 @@ fn preview(setup: &Setup, args: &Heal, configured: &Configured, dir: &Dir) -> Re
     for sight in &sights {
         healing.observe(sight, &sight.service.policy);
     }
+    healing.since = since.filter(|_| args.services.is_empty());
+    healing.brake = healing.common_cause(sights.iter());
     let plans: Vec<_> = sights.iter().map(|sight| healing.foretold(sight)).collect();
     let text = match args.format {
         Format::Json => format!("{:#}\n", json!(plans)),

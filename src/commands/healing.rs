@@ -122,7 +122,10 @@ impl<'a, 'm> Healing<'a, 'm> {
     }
 
     /// The trouble of the host that explains what is newly down; the host is looked at only when there is much.
-    fn common_cause<'s>(&self, sights: impl Iterator<Item = &'s Sight<'a>>) -> Option<String>
+    pub(super) fn common_cause<'s>(
+        &self,
+        sights: impl Iterator<Item = &'s Sight<'a>>,
+    ) -> Option<String>
     where
         'a: 's,
     {

@@ -64,12 +64,20 @@ fn two_outages_of_one_run_have_a_letter_each() {
     assert_eq!(mails(&host).len(), 2);
 }
 
+/// Without its line breaks.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 #[test]
 fn a_run_makes_no_more_attempts_than_it_may_and_the_next_goes_on() {
     let host = Host::with(&format!("heals_per_run = 2\n{}", fast(&[&many(5, "")])));
     host.fake("restart", "touch $DIR/up$1");
+    let foretold = one_line(&host.run(&["heal", "--dry-run"]).ends(2).stdout);
+    assert_eq!(foretold.matches("would try: service_restart").count(), 2, "{foretold}");
+    assert_eq!(foretold.matches("waits: this run has made 2 attempts").count(), 3, "{foretold}");
     let ran = host.run(&["heal"]).ends(2);
-    let words = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    let words = one_line(&ran.stdout);
     assert!(words.contains("this run has made 2 attempts (`heals_per_run`)"), "{ran:?}");
     assert!(words.contains("the next run goes on"), "{ran:?}");
     assert_eq!(host.calls().len(), 2);
@@ -120,6 +128,8 @@ fn what_is_down_after_sleep_is_looked_at_in_one_more_run_before_it_is_healed() {
     host.run(&["heal"]).ends(0);
     slept(&host);
     std::fs::remove_file(host.path("up")).unwrap();
+    let foretold = one_line(&host.run(&["heal", "--dry-run"]).ends(2).stdout);
+    assert!(foretold.contains("has just slept for"), "{foretold}");
     let ran = host.run(&["heal"]).ends(2);
     assert!(ran.stdout.contains("the host has just slept for "), "{ran:?}");
     let gap = host.events().into_iter().find(|event| event["kind"] == "gap").unwrap();
