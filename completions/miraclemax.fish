@@ -35,11 +35,11 @@ complete -c miraclemax -n "__fish_miraclemax_needs_command" -s q -l quiet -d 'Pr
 complete -c miraclemax -n "__fish_miraclemax_needs_command" -s v -l verbose -d 'Say more: every probe, every step'
 complete -c miraclemax -n "__fish_miraclemax_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c miraclemax -n "__fish_miraclemax_needs_command" -s V -l version -d 'Print version'
-complete -c miraclemax -n "__fish_miraclemax_needs_command" -f -a "check" -d 'Arguments of `check`'
-complete -c miraclemax -n "__fish_miraclemax_needs_command" -f -a "heal" -d 'Arguments of `heal`'
-complete -c miraclemax -n "__fish_miraclemax_needs_command" -f -a "ping" -d 'Arguments of `ping`'
-complete -c miraclemax -n "__fish_miraclemax_needs_command" -f -a "stale" -d 'Arguments of `stale`'
-complete -c miraclemax -n "__fish_miraclemax_needs_command" -f -a "status" -d 'Arguments of `status`'
+complete -c miraclemax -n "__fish_miraclemax_needs_command" -f -a "check" -d 'Look at the services once, or at probes given on the spot'
+complete -c miraclemax -n "__fish_miraclemax_needs_command" -f -a "heal" -d 'Look, heal what is down, prove it, report it'
+complete -c miraclemax -n "__fish_miraclemax_needs_command" -f -a "ping" -d 'Tell a dead man\'s switch how things are, or run a job and tell how it went'
+complete -c miraclemax -n "__fish_miraclemax_needs_command" -f -a "stale" -d 'Say whether the own state, a file or a URL is still being renewed'
+complete -c miraclemax -n "__fish_miraclemax_needs_command" -f -a "status" -d 'Say what is remembered, without looking'
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -s c -l config -d 'Configuration file [default: /etc/miraclemax/config.toml for root, else $XDG_CONFIG_HOME/miraclemax/config.toml]' -r -F
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l state-dir -d 'State directory [default: /var/lib/miraclemax for root, else $XDG_STATE_HOME/miraclemax]' -r -f -a "(__fish_complete_directories)"
 complete -c miraclemax -n "__fish_miraclemax_using_subcommand check" -l deadline -d 'End the run by then, whatever hangs: 90s, 4m [default: the config\'s `deadline`, else 4m]' -r

@@ -459,4 +459,16 @@ mod tests {
     fn the_command_line_holds_together() {
         Cli::command().debug_assert();
     }
+
+    #[test]
+    fn each_command_is_told_by_what_it_does() {
+        let mut command = Cli::command();
+        command.build();
+        for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
+            let about = sub.get_about().map(ToString::to_string).unwrap_or_default();
+            assert!(!about.is_empty() && !about.contains("Arguments of"), "{about}");
+            let in_full = sub.get_long_about().is_some() || sub.get_name() == "help";
+            assert!(in_full, "{about}");
+        }
+    }
 }

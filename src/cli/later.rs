@@ -13,12 +13,25 @@ pub struct Later<T>(
 
 impl<T: Args> Args for Later<T> {
     fn augment_args(command: Command) -> Command {
-        command.defer(T::augment_args)
+        command.defer(|command| under_its_words(command, T::augment_args))
     }
 
     fn augment_args_for_update(command: Command) -> Command {
-        command.defer(T::augment_args_for_update)
+        command.defer(|command| under_its_words(command, T::augment_args_for_update))
     }
+}
+
+/// Options bring what is said of their struct; what is said of the command has to outlast that.
+fn under_its_words(command: Command, augment: impl FnOnce(Command) -> Command) -> Command {
+    let (about, long) = (command.get_about().cloned(), command.get_long_about().cloned());
+    let mut command = augment(command);
+    if let Some(about) = about {
+        command = command.about(about);
+    }
+    if let Some(long) = long {
+        command = command.long_about(long);
+    }
+    command
 }
 
 impl<T: FromArgMatches> FromArgMatches for Later<T> {

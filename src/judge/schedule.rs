@@ -9,11 +9,6 @@ use crate::model::text::{human_duration, one_line};
 
 /// What findings here are about.
 const ABOUT: &str = "schedule";
-/// What to do where nothing is scheduled.
-const INSTALL: &str = "copy contrib/cron.d/miraclemax to /etc/cron.d/miraclemax, or contrib/systemd; without root: \
-`crontab -e`, and `* * * * * /usr/local/bin/miraclemax heal -q`";
-/// What to do where nothing pings.
-const PING: &str = "schedule `miraclemax ping -q`, as contrib/cron.d/miraclemax does";
 
 /// Something that runs this program at times.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +44,8 @@ pub struct Demands {
     pub heartbeats: Vec<(String, Option<Duration>, Option<Duration>)>,
     /// Who this is.
     pub user: String,
+    /// The program that is to be run, by its path.
+    pub program: String,
     /// Config and state directory that are meant, and those that a run without options takes.
     pub meant: [Where; 2],
     /// Something could not be read, so that there may be more than is known.
@@ -118,7 +115,7 @@ fn cycles(live: &[&Firing], demands: &Demands) -> Vec<Finding> {
             "nothing that fires runs `miraclemax heal` or `miraclemax check` as `{}`",
             demands.user
         );
-        return vec![missing(said, INSTALL, demands)];
+        return vec![missing(said, &install("* * * * *", "heal", demands), demands)];
     }
     let timed = cycles.iter().filter_map(|firing| Some((firing, firing.every?)));
     let Some((firing, every)) = timed.min_by_key(|(_, every)| *every) else {
@@ -176,12 +173,13 @@ fn pings(
     let pings: Vec<&&Firing> = live.iter().filter(tells).collect();
     if pings.is_empty() {
         let said = "nothing that fires pings it".to_owned();
-        return Finding { about, ..missing(said, PING, demands) };
+        let hint = install("*/5 * * * *", "ping", demands);
+        return Finding { about, ..missing(said, &hint, demands) };
     }
     let timed = pings.iter().filter_map(|firing| Some((firing, firing.every?)));
     let Some((firing, every)) = timed.min_by_key(|(_, every)| *every) else {
         let said = format!("how often {} pings it cannot be told, or once a boot", pings[0].place);
-        return Finding::unknown(about, said).hint(PING);
+        return Finding::unknown(about, said).hint("see it: `systemctl list-timers`, crontab(5)");
     };
     let said = format!("{} pings it every {}", firing.place, human_duration(every));
     let Some(period) = *period else {
@@ -202,6 +200,20 @@ fn pings(
         Finding::warning(about, said).hint(hint)
     } else {
         Finding::ok(about, format!("{said}, as it expects ({expects})"))
+    }
+}
+
+/// What to type where that is not scheduled.
+fn install(times: &str, command: &str, Demands { user, program, .. }: &Demands) -> String {
+    match user.as_str() {
+        "root" => format!(
+            "`echo '{times} root {program} {command} -q' >>/etc/cron.d/miraclemax`; \
+             or timers of systemd: contrib/systemd"
+        ),
+        _ => format!(
+            "`(crontab -l; echo '{times} {program} {command} -q') | crontab -`; \
+             or let root run it: contrib/cron.d"
+        ),
     }
 }
 
@@ -244,6 +256,7 @@ mod tests {
             took: None,
             heartbeats: Vec::new(),
             user: "root".into(),
+            program: "/opt/bin/miraclemax".into(),
             meant: ["/etc/mm.toml", "/var/lib/mm"]
                 .map(|at| Where { here: at.into(), usual: at.into() }),
             unread: false,
@@ -287,6 +300,16 @@ mod tests {
             let (found, said) = worst(&firings, &demands());
             assert_eq!(found, standing, "{said}");
             assert!(said.contains(want), "{want}: {said}");
+        }
+        for (user, want) in [
+            (
+                "root",
+                "`echo '* * * * * root /opt/bin/miraclemax heal -q' >>/etc/cron.d/miraclemax`",
+            ),
+            ("max", "echo '* * * * * /opt/bin/miraclemax heal -q') | crontab -`"),
+        ] {
+            let found = judge(&[], &Demands { user: user.into(), ..demands() });
+            assert!(found[0].hint.as_ref().is_some_and(|hint| hint.contains(want)), "{found:?}");
         }
         let others = [Firing { user: "max".into(), ..cycle(MINUTE) }];
         let found = judge(&others, &demands());

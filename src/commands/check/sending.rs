@@ -160,7 +160,10 @@ fn send(channel: &Channel, story: &Story, holds: Duration, by: Deadline) -> Test
 }
 
 fn ping(heartbeats: &[Heartbeat], by: Deadline) -> Vec<Tested> {
-    let all: Vec<&Heartbeat> = heartbeats.iter().collect();
+    // Once: what comes through at the third try is no proof.
+    let once: Vec<Heartbeat> =
+        heartbeats.iter().map(|one| Heartbeat { tries: 1, ..one.clone() }).collect();
+    let all: Vec<&Heartbeat> = once.iter().collect();
     let body = format!("TEST of {}: only a note, nothing has happened\n", host::name());
     let say = |_| heartbeat::Ping::new(Signal::Log, &body);
     let pinged = heartbeat::ping_all(&all, &say, by);

@@ -37,8 +37,13 @@ pub(super) fn findings(setup: &Setup, loaded: &Result<Option<Configured>>) -> Ve
         }
         (Ok(None), Ok(path)) => {
             let said = format!("there is none at `{}`: nothing is looked after", path.display());
-            let hint = "`miraclemax check --discover` writes one for what runs here";
-            found.push(Finding::warning(ABOUT, said).hint(hint));
+            let folder = path.parent().unwrap_or(path).display();
+            let hint = format!(
+                "write one for what runs here, and read it: `mkdir -pm 700 '{folder}'`; \
+                 `miraclemax check --discover --output '{}'`",
+                path.display()
+            );
+            found.push(Finding::critical(ABOUT, said).hint(hint));
             None
         }
         (Ok(None), Err(why)) => {

@@ -49,7 +49,8 @@ pub(super) fn run(setup: &Setup, args: &Check) -> Result<Outcome> {
     let by = deadline.within(deadline.left().saturating_sub(SLACK));
     let mut found = config::findings(setup, &loaded);
     let remembered = fresh::remember(setup, configured, None);
-    found.extend(state::findings(setup, remembered.as_ref().map_err(|err| format!("{err:#}"))));
+    let known = remembered.as_ref().map_err(|err| format!("{err:#}"));
+    found.extend(state::findings(setup, config.is_some(), known));
     let took = remembered.as_ref().ok().and_then(|remembered| remembered.state.cycle.as_ref());
     let took = took.map(|cycle| Duration::from_millis(cycle.took_ms));
     if let Ok(remembered) = &remembered {

@@ -70,6 +70,10 @@ impl Wanted {
             took,
             heartbeats,
             user: user_name(setup.euid),
+            program: std::env::current_exe().map_or_else(
+                |_| "/usr/local/bin/miraclemax".into(),
+                |own| own.display().to_string(),
+            ),
             meant: meant(setup),
             unread: false,
         };

@@ -17,7 +17,7 @@ use crate::sys::host;
 use super::super::plugin;
 use super::outcome;
 
-/// Says them, and what they come to; asked to be quiet, only when something is wrong.
+/// Says them, and what they come to; asked to be quiet, people are told only what is wrong.
 pub(super) fn say(setup: &Setup, format: Form, found: &[Finding]) -> Result<Outcome> {
     let came_to =
         found.iter().map(|finding| outcome(finding.status)).fold(Outcome::Ok, Outcome::worst);
@@ -26,7 +26,10 @@ pub(super) fn say(setup: &Setup, format: Form, found: &[Finding]) -> Result<Outc
     }
     let text = match format {
         Form::Json => format!("{:#}\n", json!({ "host": host::name(), "findings": found })),
-        Form::Text => table(&found.iter().map(row).collect::<Vec<_>>(), &setup.screen),
+        Form::Text => {
+            let told = |finding: &&Finding| !setup.screen.quiet || finding.status != Standing::Ok;
+            table(&found.iter().filter(told).map(row).collect::<Vec<_>>(), &setup.screen)
+        }
         Form::Nagios => {
             let rows: Vec<Row> = found.iter().map(row).collect();
             let word = plugin::word(came_to);

@@ -30,12 +30,19 @@ const NO_MORE: u64 = 50;
 /// A notification that waits for longer is not told for another reason than a short outage.
 const LONG: Duration = Duration::from_secs(3600);
 
-/// What is to be said of it; `remembered` is what is in it.
-pub(super) fn findings(setup: &Setup, remembered: Result<&Remembered, String>) -> Vec<Finding> {
+/// What is to be said of it; `remembered` is what is in it. Where nothing is `configured` there need not be any.
+pub(super) fn findings(
+    setup: &Setup,
+    configured: bool,
+    remembered: Result<&Remembered, String>,
+) -> Vec<Finding> {
     let path = match setup.state_path() {
         Ok(path) => path,
         Err(err) => return vec![Finding::critical(ABOUT, one_line(&format!("{err:#}"), 300))],
     };
+    if !configured && matches!(files::look(&path, LIMIT), Err(Missed::Missing)) {
+        return Vec::new();
+    }
     let mut found = match directory(&path, setup.euid) {
         Ok(found) => found,
         Err(finding) => return vec![finding],

@@ -23,6 +23,10 @@ use crate::sys::host;
 
 /// Shows what would be told of `what`: a change, or what waits.
 pub(super) fn run(setup: &Setup, args: &Check, what: &str) -> Result<Outcome> {
+    if args.format == Form::Nagios {
+        let refusal = Refusal::new(Outcome::Usage, "a preview has no form `nagios`");
+        return Err(refusal.hint("for programs there is `-o json`").into());
+    }
     let configured = setup.config()?;
     setup.warn_broken(&configured);
     let config = &configured.config;
