@@ -1,6 +1,6 @@
 """Plays scenarios in the machine, side by side, and prints a line of JSON for each: `run` calls it.
 
-A file of catalogue/ is a scenario. It holds TITLE, FAILURES, EXPECTED, SERVICES and `break_it(scene)`, and where it differs:
+A file of catalogue/ is a scenario. It holds TITLE, KIND, EXPECTED, SERVICES and `break_it(scene)`, and where it differs:
 
     BROKEN     names of the services that break (the first); all others are bystanders, as are `scene.bystander(...)`
     ALONE      it is played in a machine of its own; ENGINES: in one that container engines can run in

@@ -3,7 +3,7 @@
 from kit import Service, systemctl
 
 TITLE = "still activating"
-FAILURES = ["F12", "F20"]
+KIND = "unit state"
 EXPECTED = "left alone"
 SERVICES = [Service("books", section="ExecStartPost=/bin/sh -c 'test ! -e {scene}/slow || sleep 12'\n", keys='start_grace = "30s"')]
 

@@ -6,7 +6,7 @@ import json
 from kit import Service
 
 TITLE = "the host has slept"
-FAILURES = ["F54"]
+KIND = "time"
 EXPECTED = "healed"
 SERVICES = [Service("books"), Service("neighbour")]
 

@@ -3,7 +3,7 @@
 from kit import Service, until
 
 TITLE = "the clock jumps 10 years back"
-FAILURES = ["F52"]
+KIND = "time"
 EXPECTED = "healed"
 SERVICES = [Service("books"), Service("neighbour")]
 MAILS = ["RESOLVED", "RESOLVED"]

@@ -3,7 +3,7 @@
 from kit import Service, until
 
 TITLE = "the clock jumps 3 hours ahead"
-FAILURES = ["F51"]
+KIND = "time"
 EXPECTED = "healed"
 SERVICES = [Service("books"), Service("neighbour")]
 MAILS = ["RESOLVED", "RESOLVED"]

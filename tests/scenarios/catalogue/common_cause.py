@@ -3,7 +3,7 @@
 from kit import Service, out
 
 TITLE = "four are down: the disk is full"
-FAILURES = ["F22", "F32"]
+KIND = "many"
 EXPECTED = "escalated"
 ALONE = True
 SERVICES = [Service(f"s{n}", serve=f"--data /tmp/s{n}") for n in range(4)] + [Service("neighbour")]

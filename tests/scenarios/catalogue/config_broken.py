@@ -3,7 +3,7 @@
 from kit import SERVE, Service
 
 TITLE = "its configuration is broken by an edit"
-FAILURES = []
+KIND = "own config"
 EXPECTED = "healed"
 SERVICES = [
     Service("books", serve="--config {folder}/books.conf", strategies=["service_restart", "config_validation"],

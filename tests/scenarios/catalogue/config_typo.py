@@ -3,7 +3,7 @@
 from kit import Service
 
 TITLE = "a typo in its configuration"
-FAILURES = ["F58"]
+KIND = "own config"
 EXPECTED = "healed"
 SERVICES = [Service("books"), Service("neighbour")]
 MAILS = ["RESOLVED", "CONFIG"]

@@ -3,7 +3,7 @@
 from kit import Service
 
 TITLE = "crashes at each start"
-FAILURES = ["F41"]
+KIND = "crash"
 EXPECTED = "escalated"
 SERVICES = [Service("books", serve="--fails-if {scene}/broken"), Service("neighbour")]
 

@@ -3,7 +3,7 @@
 from kit import Service, out
 
 TITLE = "no room for its data"
-FAILURES = ["F32"]
+KIND = "resources"
 EXPECTED = "escalated"
 SERVICES = [Service("books", serve="--data {scene}/data"), Service("neighbour")]
 

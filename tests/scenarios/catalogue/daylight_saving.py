@@ -5,7 +5,7 @@ import pathlib
 from kit import Service
 
 TITLE = "healed while summer time ends"
-FAILURES = ["F53"]
+KIND = "time"
 EXPECTED = "healed"
 SERVICES = [Service("books"), Service("neighbour")]
 # Three seconds before 03:00 +02:00 becomes 02:00 +01:00, and then on.

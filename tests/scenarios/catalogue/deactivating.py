@@ -3,7 +3,7 @@
 from kit import Service, systemctl
 
 TITLE = "stops slowly, then is down"
-FAILURES = ["F12"]
+KIND = "unit state"
 EXPECTED = "healed"
 SERVICES = [Service("books", section="ExecStop=/bin/sh -c 'kill $MAINPID; sleep 6'\n", keys='start_grace = "30s"')]
 

@@ -3,7 +3,7 @@
 from kit import Service
 
 TITLE = "what it needs is down"
-FAILURES = ["F23"]
+KIND = "many"
 EXPECTED = "healed"
 SERVICES = [Service("store"), Service("shop", serve="--backend {store.port}", needs=["store"])]
 

@@ -3,7 +3,7 @@
 from kit import Service, until
 
 TITLE = "restarted by a deploy just now"
-FAILURES = ["F62"]
+KIND = "on purpose"
 EXPECTED = "left alone"
 SERVICES = [Service("books", section="ExecStartPre=/bin/sh -c 'test ! -e {scene}/deploy || sleep 5'\n", serve="--slow 2",
                     keys='start_grace = "30s"')]

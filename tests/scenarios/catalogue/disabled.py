@@ -3,7 +3,7 @@
 from kit import Service, systemctl
 
 TITLE = "stopped and disabled"
-FAILURES = ["F12"]
+KIND = "unit state"
 EXPECTED = "left alone"
 SERVICES = [Service("books", enabled=True)]
 MAILS = ["FAILED"]

@@ -5,7 +5,7 @@ import os
 from kit import Service, out
 
 TITLE = "no room, and old logs that may go"
-FAILURES = ["F32"]
+KIND = "resources"
 EXPECTED = "healed"
 CLEANUP = '[service.disk_cleanup]\nfiles = [{ glob = "{scene}/data/log.*", older_than = "2h" }]'
 SERVICES = [

@@ -3,7 +3,7 @@
 from kit import Container, out
 
 TITLE = "docker: killed"
-FAILURES = []
+KIND = "crash"
 EXPECTED = "healed"
 ENGINES = True
 SERVICES = [Container("books", "docker", "/bin/sleep 8201"), Container("neighbour", "docker", "/bin/sleep 8202")]

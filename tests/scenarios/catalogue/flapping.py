@@ -3,7 +3,7 @@
 from kit import Service
 
 TITLE = "heals, and dies again soon"
-FAILURES = ["F18"]
+KIND = "crash"
 EXPECTED = "escalated"
 SERVICES = [Service("books", serve="--lives 2.5 --lives-if {scene}/mortal"), Service("neighbour")]
 STATUS = "failed"

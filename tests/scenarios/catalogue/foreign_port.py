@@ -3,7 +3,7 @@
 from kit import Service, until
 
 TITLE = "another program holds the port"
-FAILURES = ["F15"]
+KIND = "port"
 EXPECTED = "escalated"
 SERVICES = [Service("books", strategies=["service_restart", "port_conflict"])]
 

@@ -3,7 +3,7 @@
 from kit import Service
 
 TITLE = "accepts and never answers"
-FAILURES = ["F13"]
+KIND = "silence"
 EXPECTED = "healed"
 SERVICES = [Service("books"), Service("neighbour")]
 

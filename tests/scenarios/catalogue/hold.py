@@ -3,7 +3,7 @@
 from kit import Service, until
 
 TITLE = "hands kept off by a hold"
-FAILURES = ["F11"]
+KIND = "on purpose"
 EXPECTED = "left alone"
 SERVICES = [Service("books"), Service("neighbour")]
 

@@ -5,7 +5,7 @@ import re
 from kit import Service
 
 TITLE = "a slow restart, told as it was"
-FAILURES = ["F66"]
+KIND = "telling"
 EXPECTED = "healed"
 SERVICES = [Service("books", section="ExecStartPre=/bin/sh -c 'test ! -e {scene}/slow || sleep 3'\n"), Service("neighbour")]
 

@@ -3,7 +3,7 @@
 from kit import Service
 
 TITLE = "answers 500"
-FAILURES = ["F13"]
+KIND = "silence"
 EXPECTED = "healed"
 SERVICES = [Service("books"), Service("neighbour")]
 

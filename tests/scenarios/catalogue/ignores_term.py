@@ -3,7 +3,7 @@
 from kit import Service, until
 
 TITLE = "a stale copy that ignores TERM"
-FAILURES = ["F17"]
+KIND = "port"
 EXPECTED = "healed"
 SERVICES = [Service("books", serve="--stubborn", section="KillSignal=SIGKILL\n", strategies=["service_restart", "port_conflict"])]
 ATTEMPTS = 2

@@ -3,7 +3,7 @@
 from kit import Service
 
 TITLE = "killed by a signal"
-FAILURES = []
+KIND = "crash"
 EXPECTED = "healed"
 SERVICES = [Service("books"), Service("neighbour")]
 

@@ -9,7 +9,7 @@ import time
 from kit import Service
 
 TITLE = "the healer is killed at random moments"
-FAILURES = ["F27"]
+KIND = "own run"
 EXPECTED = "healed"
 SERVICES = [Service("books"), Service("neighbour")]
 ATTEMPTS = 40

@@ -3,7 +3,7 @@
 from kit import Service
 
 TITLE = "down in a maintenance window"
-FAILURES = ["F11"]
+KIND = "on purpose"
 EXPECTED = "left alone"
 SERVICES = [Service("books", keys='maintenance = ["00:00-12:00 UTC", "12:00-24:00 UTC"]')]
 

@@ -3,7 +3,7 @@
 from kit import Service, systemctl
 
 TITLE = "stopped and masked"
-FAILURES = ["F12"]
+KIND = "unit state"
 EXPECTED = "left alone"
 SERVICES = [Service("books")]
 MAILS = ["FAILED"]

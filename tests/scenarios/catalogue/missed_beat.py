@@ -5,7 +5,7 @@ import signal
 from kit import Service, until
 
 TITLE = "does not answer for a moment"
-FAILURES = ["F21"]
+KIND = "patience"
 EXPECTED = "left alone"
 SERVICES = [Service("books", keys='fail_after = 3\ntimeout = "1s"')]
 LOOKS = 6

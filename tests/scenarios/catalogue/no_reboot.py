@@ -3,7 +3,7 @@
 from kit import Service
 
 TITLE = "a reboot is allowed, and not called for"
-FAILURES = []
+KIND = "budget"
 EXPECTED = "escalated"
 ALONE = True
 SERVICES = [Service("books", serve="--fails-if {scene}/broken", strategies=["service_restart", "reboot"]), Service("neighbour")]

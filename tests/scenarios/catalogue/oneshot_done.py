@@ -3,7 +3,7 @@
 from kit import Service
 
 TITLE = "a oneshot that is done"
-FAILURES = ["F12"]
+KIND = "unit state"
 EXPECTED = "left alone"
 SERVICES = [Service("rules", command="/bin/true", section="Type=oneshot\nRemainAfterExit=yes\n")]
 

@@ -3,7 +3,7 @@
 from kit import Service, until
 
 TITLE = "killed for want of memory"
-FAILURES = []
+KIND = "crash"
 EXPECTED = "healed"
 GROUP = "+/bin/sh -c 'test ! -d /memory || { mkdir -p /memory/books; echo 60M >/memory/books/memory.limit_in_bytes; }'"
 SERVICES = [Service("books", serve="--group /memory/books", section=f"MemoryMax=60M\nExecStartPre={GROUP}\n"), Service("neighbour")]

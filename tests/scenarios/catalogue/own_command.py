@@ -3,7 +3,7 @@
 from kit import Service
 
 TITLE = "a command of its owner heals it"
-FAILURES = []
+KIND = "crash"
 EXPECTED = "healed"
 COMMAND = 'heal_command = ["/bin/sh", "-c", "rm {scene}/lock && systemctl restart {name}"]'
 SERVICES = [

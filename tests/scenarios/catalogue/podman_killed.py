@@ -3,7 +3,7 @@
 from kit import Container, out
 
 TITLE = "podman: killed"
-FAILURES = []
+KIND = "crash"
 EXPECTED = "healed"
 ENGINES = True
 SERVICES = [Container("books", "podman", "/bin/sleep 8201"), Container("neighbour", "podman", "/bin/sleep 8202")]

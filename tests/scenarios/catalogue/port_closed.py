@@ -3,7 +3,7 @@
 from kit import Service
 
 TITLE = "active, but it listens no more"
-FAILURES = ["F13"]
+KIND = "silence"
 EXPECTED = "healed"
 SERVICES = [Service("books"), Service("neighbour")]
 

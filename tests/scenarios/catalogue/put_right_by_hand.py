@@ -3,7 +3,7 @@
 from kit import Service, systemctl, until
 
 TITLE = "given up, then mended by a person"
-FAILURES = ["F41"]
+KIND = "telling"
 EXPECTED = "escalated"
 SERVICES = [Service("books", serve="--fails-if {scene}/broken")]
 STATUS = "up"

@@ -3,7 +3,7 @@
 from kit import Service, systemctl, until
 
 TITLE = "reloading"
-FAILURES = ["F12"]
+KIND = "unit state"
 EXPECTED = "left alone"
 SERVICES = [Service("books", section="ExecReload=/bin/sleep 8\n")]
 

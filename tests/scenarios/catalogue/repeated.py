@@ -3,7 +3,7 @@
 from kit import Service, until
 
 TITLE = "healed for the third time in a week"
-FAILURES = ["F67"]
+KIND = "telling"
 EXPECTED = "healed"
 SERVICES = [Service("books", keys='repeats = "3 per 7d"\nmax_heals = "9 per 10m"\nflapping = "off"'), Service("neighbour")]
 ATTEMPTS = 3

@@ -3,7 +3,7 @@
 from kit import Service
 
 TITLE = "stopped, and that is respected"
-FAILURES = ["F11"]
+KIND = "on purpose"
 EXPECTED = "left alone"
 SERVICES = [Service("books", keys='when_stopped = "respect"')]
 

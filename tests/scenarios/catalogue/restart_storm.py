@@ -5,7 +5,7 @@ import shutil
 from kit import Service, until
 
 TITLE = "the budget outlives the healer"
-FAILURES = ["F19"]
+KIND = "budget"
 EXPECTED = "escalated"
 SERVICES = [Service("books", serve="--fails-if {scene}/broken")]
 

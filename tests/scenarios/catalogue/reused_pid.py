@@ -5,7 +5,7 @@ import pathlib
 from kit import Service
 
 TITLE = "its pid file names another program"
-FAILURES = ["F8"]
+KIND = "port"
 EXPECTED = "healed"
 SERVICES = [Service("books", keys='[[service.check]]\nprobe = "pidfile:/run/{name}.pid"\nname = "python3"'), Service("neighbour")]
 

@@ -3,7 +3,7 @@
 from kit import Service, systemctl, until
 
 TITLE = "slow to listen after a restart by hand"
-FAILURES = ["F20"]
+KIND = "patience"
 EXPECTED = "left alone"
 SERVICES = [Service("books", serve="--slow 9 --slow-after {scene}/slow", keys='start_grace = "30s"')]
 LOOKS = 7

@@ -4,7 +4,7 @@ import sink
 from kit import Service, until
 
 TITLE = "the mail server refuses"
-FAILURES = ["F36"]
+KIND = "telling"
 EXPECTED = "healed"
 SERVICES = [Service("books"), Service("neighbour")]
 PORT = 19025

@@ -3,7 +3,7 @@
 from kit import Service, until
 
 TITLE = "a stale copy holds the port"
-FAILURES = ["F14"]
+KIND = "port"
 EXPECTED = "healed"
 SERVICES = [Service("books", strategies=["service_restart", "port_conflict"]), Service("neighbour")]
 ATTEMPTS = 2

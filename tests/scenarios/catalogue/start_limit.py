@@ -3,7 +3,7 @@
 from kit import Service, until
 
 TITLE = "start limit hit"
-FAILURES = ["F10"]
+KIND = "unit state"
 EXPECTED = "healed"
 SERVICES = [Service("books", serve="--fails-if {scene}/broken",
                     section="Restart=on-failure\nRestartSec=50ms\n", unit="StartLimitIntervalSec=1h\nStartLimitBurst=3\n")]

@@ -5,7 +5,7 @@ import os
 from kit import Service
 
 TITLE = "its state is rubbish"
-FAILURES = ["F28"]
+KIND = "own state"
 EXPECTED = "healed"
 SERVICES = [Service("books"), Service("neighbour")]
 

@@ -3,7 +3,7 @@
 from kit import Service
 
 TITLE = "its state is empty"
-FAILURES = ["F28"]
+KIND = "own state"
 EXPECTED = "healed"
 SERVICES = [Service("books"), Service("neighbour")]
 

@@ -3,7 +3,7 @@
 from kit import Service, out
 
 TITLE = "the disk of its state is read-only"
-FAILURES = ["F34"]
+KIND = "own state"
 EXPECTED = "healed"
 SERVICES = [Service("books"), Service("neighbour")]
 

@@ -3,7 +3,7 @@
 from kit import Service
 
 TITLE = "stopped by systemctl"
-FAILURES = ["F11"]
+KIND = "crash"
 EXPECTED = "healed"
 SERVICES = [Service("books"), Service("neighbour")]
 

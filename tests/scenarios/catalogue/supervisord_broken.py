@@ -3,7 +3,7 @@
 from kit import Program
 
 TITLE = "supervisord: FATAL at each start"
-FAILURES = []
+KIND = "crash"
 EXPECTED = "escalated"
 SERVICES = [Program("books", serve="--fails-if {scene}/broken", section="startsecs=1\nstartretries=0\nautorestart=false\n"),
             Program("neighbour", section="startsecs=0\n")]

@@ -3,7 +3,7 @@
 from kit import Program
 
 TITLE = "supervisord: EXITED"
-FAILURES = []
+KIND = "crash"
 EXPECTED = "healed"
 SERVICES = [Program("books", section="startsecs=0\nautorestart=false\n"), Program("neighbour", section="startsecs=0\n")]
 

@@ -3,7 +3,7 @@
 from kit import Program, until
 
 TITLE = "supervisord: FATAL, and the reason is gone"
-FAILURES = []
+KIND = "crash"
 EXPECTED = "healed"
 SERVICES = [Program("books", serve="--fails-if {scene}/broken", section="startsecs=1\nstartretries=1\nautorestart=true\n"),
             Program("neighbour", section="startsecs=0\n")]

@@ -3,7 +3,7 @@
 from kit import Program
 
 TITLE = "supervisord: STOPPED"
-FAILURES = []
+KIND = "crash"
 EXPECTED = "healed"
 SERVICES = [Program("books", section="startsecs=0\n"), Program("neighbour", section="startsecs=0\n")]
 

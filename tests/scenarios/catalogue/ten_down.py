@@ -3,7 +3,7 @@
 from kit import Service
 
 TITLE = "ten services stopped at once"
-FAILURES = ["F22"]
+KIND = "many"
 EXPECTED = "healed"
 SERVICES = [Service(f"s{n}", command=f"/bin/sleep 9{n:03}") for n in range(10)] + [Service("neighbour")]
 BROKEN = [f"s{n}" for n in range(10)]

@@ -3,7 +3,7 @@
 import kit
 
 TITLE = "the unit file is gone"
-FAILURES = ["F12"]
+KIND = "unit state"
 EXPECTED = "left alone"
 SERVICES = [kit.Service("books")]
 MAILS = ["FAILED"]
