@@ -253,8 +253,9 @@ pub struct Check {
     /// Check this program's own installation instead: config, secrets, state, what runs it at times, channels,
     /// heartbeats, clock; worst first, each with what to type
     ///
-    /// Nothing is changed and no message is sent. 0: all is fine, 1: a warning, 2: something does not work, 3:
-    /// something could not be found out, for want of a right as a rule: then look as root.
+    /// Nothing is changed and no message is sent; who is asked has 4 seconds to answer. 0: all is fine, 1: a
+    /// warning, 2: something does not work, 3: something could not be found out, for want of a right as a rule:
+    /// then look as root.
     #[arg(long = "self", conflicts_with_all = ["notify", "dry_run", "discover", "wait", "retry_for"])]
     pub own: bool,
     /// With --self: show what each channel would be told of such a change, whole but for its secrets, and who would

@@ -44,7 +44,7 @@ pub struct Demands {
     pub heartbeats: Vec<(String, Option<Duration>, Option<Duration>)>,
     /// Who this is.
     pub user: String,
-    /// The program that is to be run, by its path.
+    /// The program that is to be run, by its path, with the options that mean this config and state directory.
     pub program: String,
     /// Config and state directory that are meant, and those that a run without options takes.
     pub meant: [Where; 2],

@@ -108,6 +108,27 @@ fn without_a_config_it_says_so_and_looks_at_what_there_is() {
 }
 
 #[test]
+fn channels_that_never_answer_are_not_waited_for_long() {
+    let host = host("");
+    // Who connects is let in by the kernel, and hears nothing.
+    let deaf: Vec<_> =
+        (0..3).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let channels = deaf.iter().enumerate().map(|(chat, deaf)| {
+        let at = deaf.local_addr().unwrap();
+        format!("[[notify]]\nvia = \"telegram\"\ntoken = \"1:a\"\nchat_id = {chat}\nurl = \"http://{at}\"\n")
+    });
+    host.config(&format!("{CONFIG}{}", channels.collect::<String>()));
+    let began = std::time::Instant::now();
+    let ran = host.run(&["check", "--self", "-o", "json"]);
+    // Twice what it may take, as this host may be busy; a channel's own patience is 30 seconds.
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    for chat in 0..3 {
+        let about = format!("channel telegram:{chat}");
+        assert!(findings(&ran).iter().any(|one| one.0 == "critical" && one.1 == about), "{ran:?}");
+    }
+}
+
+#[test]
 fn who_may_read_and_write_config_and_secrets_is_told() {
     let host = host("");
     for (file, bits, status, about, want) in [

@@ -28,9 +28,10 @@ pub(super) fn findings(setup: &Setup, loaded: &Result<Option<Configured>>) -> Ve
     let configured = match (loaded, &path) {
         (Err(err), _) => {
             let text = format!("{err:#}");
-            let text = text.split("\nhint:").next().unwrap_or_default();
+            let told = |line: &&str| !line.trim_start().starts_with("hint:");
+            let text = text.lines().filter(told).collect::<Vec<_>>().join("\n");
             found.push(
-                Finding::critical(ABOUT, format!("it cannot be used: {}", one_line(text, 500)))
+                Finding::critical(ABOUT, format!("it cannot be used: {}", one_line(&text, 500)))
                     .hint("`miraclemax check --dry-run` says all that is wrong with it"),
             );
             None

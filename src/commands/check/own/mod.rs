@@ -25,6 +25,8 @@ use crate::sys::crew::{self, Work};
 
 /// What is asked of others at once.
 const AT_ONCE: usize = 16;
+/// Who is asked over the network has so long to answer: a person waits, and a test that is sent waits longer.
+const PATIENCE: Duration = Duration::from_secs(4);
 /// What is under way ends so much before the run has to, so that it can still say what it was at.
 const SLACK: Duration = Duration::from_millis(300);
 
@@ -80,8 +82,9 @@ fn parts(
         Part::new("clock", move || clock::findings(by)),
     ];
     if let Some(config) = config {
-        parts.extend(channels::parts(config, by));
-        parts.extend(heartbeats::parts(config, by));
+        let soon = by.within(PATIENCE);
+        parts.extend(channels::parts(config, soon));
+        parts.extend(heartbeats::parts(config, soon));
     }
     parts
 }

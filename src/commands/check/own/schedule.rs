@@ -70,10 +70,7 @@ impl Wanted {
             took,
             heartbeats,
             user: user_name(setup.euid),
-            program: std::env::current_exe().map_or_else(
-                |_| "/usr/local/bin/miraclemax".into(),
-                |own| own.display().to_string(),
-            ),
+            program: program(setup),
             meant: meant(setup),
             unread: false,
         };
@@ -85,6 +82,21 @@ impl Wanted {
             supervisord: config.and_then(|config| config.supervisord.clone()),
         }
     }
+}
+
+/// What a schedule has to run to mean this config and this state directory.
+fn program(setup: &Setup) -> String {
+    let own = std::env::current_exe();
+    let mut program =
+        own.map_or_else(|_| "/usr/local/bin/miraclemax".into(), |own| own.display().to_string());
+    for (option, at) in ["--config", "--state-dir"].into_iter().zip(meant(setup)) {
+        if at.here != at.usual {
+            // Whatever runs it does so in another directory.
+            let whole = std::path::absolute(&at.here).unwrap_or_else(|_| PathBuf::from(&at.here));
+            program.push_str(&format!(" {option} {}", whole.display()));
+        }
+    }
+    program
 }
 
 /// Config and state directory of this run, and those of one that is told nothing.
