@@ -31,9 +31,10 @@ pub(super) fn steps(story: &Story) -> Vec<Step> {
             Change::Restarted => {
                 ("See what came before it", &["journalctl", "-b", "-1", "-n", "100"])
             }
-            Change::Channel => {
-                ("See whether each channel works", &["miraclemax", "check", "--self"])
-            }
+            Change::Channel => (
+                "See whether each channel works",
+                &["miraclemax", "check", "--self", "--send-test"],
+            ),
             Change::Gap => ("See whether the schedule works", &["miraclemax", "check", "--self"]),
             _ => ("See how things stand", &["miraclemax", "status"]),
         };

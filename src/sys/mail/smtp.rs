@@ -18,6 +18,7 @@ use lettre::transport::smtp::response::Response;
 use crate::model::letter::Sent;
 use crate::model::text::{human_duration, one_line};
 use crate::sys::clock::{Deadline, Stopwatch};
+use crate::sys::why::why;
 
 use super::{Message, SAID, Security, Server};
 
@@ -238,7 +239,7 @@ fn reason(err: &Error) -> String {
         (None, Some(ErrorKind::UnexpectedEof)) => "the connection was closed".into(),
         (None, _) if words == "incomplete response" => "the connection was closed".into(),
         (None, _) if err.is_response() => format!("the answer is not SMTP ({words})"),
-        (None, _) => words,
+        (None, _) => io.map_or(words, why),
     }
 }
 

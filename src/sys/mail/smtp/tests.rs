@@ -252,7 +252,7 @@ fn a_goodbye_that_never_comes_does_not_undo_what_was_accepted() {
 fn a_closed_port_and_a_name_that_does_not_resolve_are_for_later() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let Sent::Later(why) = post(port, None) else { panic!("sent to nobody") };
-    assert!(why.contains("connecting: Connection refused"), "{why}");
+    assert!(why.contains("connecting: connection refused"), "{why}");
     let nowhere = Server { host: "nowhere.invalid".into(), ..server(25, Security::Plain, None) };
     let sent = send(&nowhere, mail(), Deadline::after(Duration::from_secs(5)));
     assert!(matches!(&sent, Sent::Later(why) if why.contains("`nowhere.invalid:25`")), "{sent:?}");
