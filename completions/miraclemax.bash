@@ -179,7 +179,7 @@ _miraclemax() {
                     return 0
                     ;;
                 --preview)
-                    COMPREPLY=($(compgen -W "down failed resolved reminder reboot repeated escalated returned restarted gap hold channel config summary test waiting" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "down failed resolved reminder reboot repeated escalated returned unwatched restarted gap hold channel config summary test waiting" -- "${cur}"))
                     return 0
                     ;;
                 --retry-for)

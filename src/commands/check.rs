@@ -121,7 +121,7 @@ fn services(setup: &Setup, args: &Check, configured: &Configured) -> Result<Outc
     let patience = setup.patience(args.wait.or(retrying::patience(args.retry_for)));
     let mut memory = Memory::open(setup, &dir, "check", deadline, patience, false)?;
     let complete = services.len() == config.services.len();
-    let since = memory.since(config.fresh_for, complete);
+    let since = memory.since(config.fresh_for, complete).filter(|_| complete);
     let sights = eye.look(&services, &Left::by(&memory.state));
     memory.refresh_holds();
     let mut stories = Vec::new();
@@ -137,8 +137,8 @@ fn services(setup: &Setup, args: &Check, configured: &Configured) -> Result<Outc
         let incident = state.and_then(|state| state.incident.clone());
         let held = state.is_some_and(|state| state.held.is_some());
         let news = flip.is_some_and(|flip| flip.to == Status::Down)
-            // What nobody was told of because hands were kept off, and is still so.
-            || incident.as_ref().is_some_and(|it| it.held.is_some() && it.told.is_none())
+            // What nobody was told of because hands were kept off, or by a run that tells nobody, and is still so.
+            || incident.as_ref().is_some_and(|it| it.told.is_none())
                 && sight.verdict.is_down()
                 && !config.notify.is_empty();
         if let Some(incident) = incident.filter(|_| args.notify && !held && news) {
@@ -156,10 +156,13 @@ fn services(setup: &Setup, args: &Check, configured: &Configured) -> Result<Outc
     memory.weigh_holds(config, &sights);
     if args.notify {
         stories.extend(reminders(&memory, config, &sights));
-        let of_host = since.filter(|_| complete);
-        stories.extend(of_host.and_then(|since| happening::of_host(&memory, config, &since)));
-        stories.extend(happening::of_holds(&mut memory, config));
+        stories.extend(happening::told(&mut memory, config, since.as_ref()));
         stories.extend(summaries(&mut memory, config));
+    } else {
+        happening::kept(&mut memory, config, since.as_ref());
+    }
+    if complete {
+        stories.extend(telling::unwatched(&memory, config));
     }
     if configured.broken.is_none() {
         keeping::keep_config(&memory, &configured.sources);

@@ -82,7 +82,7 @@ pub(super) fn cycle(
     memory.refresh_holds();
     let mut healing = Healing::new(configured, &mut memory, &eye, deadline);
     // Who names a service wants it healed, whatever the host has been through.
-    healing.since = since.filter(|_| names.is_empty());
+    healing.since = since.clone().filter(|_| names.is_empty());
     for sight in &sights {
         healing.observe(sight, &sight.service.policy);
     }
@@ -90,12 +90,13 @@ pub(super) fn cycle(
     keep_known_good(&healing, configured, &sights);
     healing.save();
     let mut stories = reminders(healing.memory, config, &sights);
-    let of_host = healing.since.as_ref().filter(|_| complete);
-    stories.extend(of_host.and_then(|since| happening::of_host(healing.memory, config, since)));
     healing.run(sights);
     let Healing { stories: mut told, recorded, mut unrecorded, healed, next, .. } = healing;
     stories.extend(told.drain(recorded..));
-    stories.extend(happening::of_holds(&mut memory, config));
+    stories.extend(happening::told(&mut memory, config, since.as_ref().filter(|_| complete)));
+    if complete {
+        stories.extend(telling::unwatched(&memory, config));
+    }
     stories.extend(summaries(&mut memory, config));
     stories.extend(telling::config_story(&mut memory, configured));
     telling::mention_config(&mut stories, configured);

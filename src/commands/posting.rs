@@ -30,7 +30,7 @@ use crate::notify::Channel;
 use crate::report::email;
 use crate::store::channels;
 use crate::store::events::Kind;
-use crate::store::outbox::{self, Entry, Pending, Thread, Turn};
+use crate::store::outbox::{self, Entry, Pending, Recorded, Thread, Turn};
 use crate::sys::clock::Deadline;
 
 pub(super) use recording::record;
@@ -210,10 +210,13 @@ impl Post<'_> {
         for story in stories {
             let names = story.only.clone();
             let entry = Entry::new(story, 0, self.memory.now().stamp(), names);
-            if let Err(err) = outbox::record(self.memory.dir, &entry) {
-                self.memory.event(Kind::Notification, "", "", &format!("{err:#}"));
+            match outbox::record(self.memory.dir, &entry) {
+                Ok(Recorded::New { .. }) => entries.push(entry),
+                // A run that was killed, or could not remember it, has told it.
+                Ok(Recorded::Already) => {}
+                // It would be told again by each run; every other letter mentions it.
+                Err(err) => self.memory.event(Kind::Notification, "", "", &format!("{err:#}")),
             }
-            entries.push(entry);
         }
         if any && let Err(err) = channels::save(self.memory.dir, &channels) {
             self.memory.event(Kind::Notification, "", "", &format!("{err:#}"));

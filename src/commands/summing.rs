@@ -18,6 +18,8 @@ use crate::store::outbox;
 
 /// Changes of status that are looked through, more than a host has in a week.
 const FLIPS: usize = 5000;
+/// How a moment is written in a name.
+const BASIC: &str = "%Y%m%dT%H%M%SZ";
 
 /// What is due now, one for all channels that want it at the same time.
 pub(super) fn summaries(memory: &mut Memory, config: &Config) -> Vec<Story> {
@@ -102,8 +104,8 @@ fn story(
     };
     Story {
         name: name_of(config, &memory.host),
-        // By its time, so that a run that does it all again tells it once.
-        incident: format!("summary-{}", time.strftime("%Y%m%dT%H%M%SZ")),
+        // By its times, so that a run that does it all again tells it once, and each to those that it is for.
+        incident: format!("summary-{}-{}", from.strftime(BASIC), time.strftime(BASIC)),
         reason: headline(&standing),
         lines: lines(&standing),
         only,

@@ -104,6 +104,26 @@ pub(super) fn closed(
     of_itself.then_some(Story { change: Change::Returned, ..story })
 }
 
+/// Of services that were told to be down and are no longer configured, that nobody looks any more. For a run over every
+/// service, which forgets them.
+pub(super) fn unwatched(memory: &Memory, config: &Config) -> Vec<Story> {
+    let now = memory.now();
+    let gone = memory.state.services.iter().filter(|(name, state)| {
+        let configured = config.services.iter().any(|service| service.name == **name);
+        !configured && state.incident.as_ref().is_some_and(|incident| incident.told.is_some())
+    });
+    let story = |(name, incident): (&String, &Incident)| Story {
+        name: name_of(config, &memory.host),
+        service: name.clone(),
+        incident: incident.id.clone(),
+        opened: incident.opened.wall,
+        reason: incident.reason.clone(),
+        lasted: now.elapsed(&incident.opened),
+        ..Story::new(Change::Unwatched, &memory.host, now.wall)
+    };
+    gone.filter_map(|(name, state)| Some((name, state.incident.as_ref()?))).map(story).collect()
+}
+
 /// That it has to be healed again and again, when that is due to be told after the heal that closed `incident`.
 pub(super) fn repeated(
     memory: &mut Memory,

@@ -4,7 +4,7 @@
 use crate::commands::memory::Memory;
 use crate::commands::telling::name_of;
 use crate::config::Config;
-use crate::model::reachable::Channels;
+use crate::model::reachable::{Channels, Reachable};
 use crate::model::story::{Change, Story};
 use crate::model::text::plural;
 use crate::model::time::Now;
@@ -43,14 +43,14 @@ pub(super) fn stories(
     let now = memory.now();
     let mut stories = Vec::new();
     for one in broken(channels, entries, &now) {
-        let told = channels.get(&one.channel).is_some_and(|known| known.told.is_some());
-        let story = story(memory, config, &one, &now);
+        let known = channels.get(&one.channel).cloned().unwrap_or_default();
+        let story = story(memory, config, &one, &known, &now);
         let works = |name: &str| channels.get(name).is_none_or(|it| it.failing_since.is_none());
         let others = config.notify.iter().filter(|channel| works(&channel.name));
         let others = others.filter(|channel| channel.wants(&story, false));
         let only: Vec<String> = others.map(|channel| channel.name.clone()).collect();
         // Where nobody else can be told, it is told as soon as somebody can.
-        if told || only.is_empty() {
+        if known.told.is_some() || only.is_empty() {
             continue;
         }
         stories.push(Story { only, ..story });
@@ -61,21 +61,29 @@ pub(super) fn stories(
     stories
 }
 
-fn story(memory: &Memory, config: &Config, one: &Unreached, now: &Now) -> Story {
+fn story(memory: &Memory, config: &Config, one: &Unreached, known: &Reachable, now: &Now) -> Story {
+    let noted = known.failing_since.as_ref().map_or(one.since, |since| since.wall);
     let waits = match one.waiting {
-        1 => "1 letter waits for it.".to_owned(),
-        many => format!("{} wait for it.", plural(many, "letter")),
+        0 => None,
+        1 => Some("1 letter waits for it, and is sent when it takes letters again.".to_owned()),
+        many => Some(format!(
+            "{} wait for it, and are sent when it takes letters again.",
+            plural(many, "letter")
+        )),
     };
-    let lines = vec![waits];
+    let refused = known.refused_for_good.map(|_| {
+        "It refused at least one for good, which is not sent again: see `miraclemax status`.".into()
+    });
     Story {
         name: name_of(config, &memory.host),
         critical: true,
-        incident: format!("channel-{}-{}", one.channel, one.since.strftime("%Y%m%dT%H%M%SZ")),
+        // By when it was noted, which stays the same whatever becomes of the clock.
+        incident: format!("channel-{}-{}", one.channel, noted.strftime("%Y%m%dT%H%M%SZ")),
         opened: one.since,
         reason: format!("{} takes no letters: {}", one.channel, one.why),
         lasted: std::time::Duration::try_from(now.wall.duration_since(one.since))
             .unwrap_or_default(),
-        lines: if one.waiting == 0 { Vec::new() } else { lines },
+        lines: waits.into_iter().chain(refused).collect(),
         ..Story::new(Change::Channel, &memory.host, now.wall)
     }
 }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::model::hold::HoldSeen;
 use crate::model::incident::{Attempt, Incident, PastIncident};
 use crate::model::repeats::PastHeal;
+use crate::model::story::Story;
 use crate::model::time::Stamp;
 use crate::model::trail::Trails;
 use crate::model::verdict::{Look, Verdict};
@@ -49,6 +50,9 @@ pub struct State {
     /// When each channel was last told how things stand, by its name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub summed: BTreeMap<String, Summed>,
+    /// What was seen by runs that tell nobody, and is told by the next that does; oldest first, at most [`HAPPENINGS`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub untold: Vec<Story>,
     /// Keys of a newer version, kept as they are.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
@@ -88,6 +92,7 @@ impl Default for State {
             reboot: None,
             holds: BTreeMap::new(),
             summed: BTreeMap::new(),
+            untold: Vec::new(),
             rest: Map::new(),
         }
     }

@@ -30,6 +30,8 @@ pub enum Change {
     Escalated,
     /// It was down for sure, and came back by itself before anybody was told.
     Returned,
+    /// It was told, and is no longer configured: nobody looks any more, and how it is now is not known.
+    Unwatched,
     /// The host was restarted since the last cycle, and nobody had asked for that here.
     Restarted,
     /// Nobody looked for longer than is usual, although the host was there to be looked at, or because it was off.
@@ -48,7 +50,7 @@ pub enum Change {
 
 impl Change {
     /// Every one of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Down,
         Self::Failed,
         Self::Resolved,
@@ -57,6 +59,7 @@ impl Change {
         Self::Repeated,
         Self::Escalated,
         Self::Returned,
+        Self::Unwatched,
         Self::Restarted,
         Self::Gap,
         Self::Hold,
@@ -77,6 +80,7 @@ impl Change {
             Self::Repeated => "repeated",
             Self::Escalated => "escalated",
             Self::Returned => "returned",
+            Self::Unwatched => "unwatched",
             Self::Restarted => "restarted",
             Self::Gap => "gap",
             Self::Hold => "hold",
@@ -85,6 +89,11 @@ impl Change {
             Self::Summary => "summary",
             Self::Test => "test",
         }
+    }
+
+    /// Whether nothing more of the same incident is told.
+    pub fn ends(self) -> bool {
+        matches!(self, Self::Resolved | Self::Returned | Self::Unwatched)
     }
 
     /// Whether it is about an outage of one service, and not about the host or this program.
@@ -97,7 +106,8 @@ impl Change {
             | Self::Reboot
             | Self::Repeated
             | Self::Escalated
-            | Self::Returned => true,
+            | Self::Returned
+            | Self::Unwatched => true,
             Self::Restarted
             | Self::Gap
             | Self::Hold

@@ -232,6 +232,14 @@ mod tests {
     }
 
     #[test]
+    fn the_title_of_the_end_is_in_the_channels_own_words_once() {
+        let (_, asked) = testing::mark_over(vec![taken("77")], &over(), |port| {
+            format!("{}\nsubject = 'ops: {{{{subject}}}}'", table(port, "/"))
+        });
+        assert_eq!(asked[0].json()["content"], "ops: ✅ my\\_web");
+    }
+
+    #[test]
     fn the_first_message_is_given_the_title_of_the_end_and_nothing_else_of_it_is_changed() {
         let (marked, asked) =
             testing::mark_over(vec![taken("77")], &over(), |port| table(port, "/"));
@@ -278,6 +286,7 @@ mod tests {
         for (status, headers, body, want) in [
             (429, "", r#"{"message":"rate limited","retry_after":1.5,"global":false}"#, "busy 1.5"),
             (429, "Retry-After: 7\r\n", "", "busy 7"),
+            (503, "Retry-After: 86400\r\n", "", "busy 3600"),
             (400, "", r#"{"code":50035,"message":"Invalid Form Body"}"#, "never"),
             (404, "", r#"{"code":10015,"message":"Unknown Webhook s3cret-hook"}"#, "later"),
             (401, "", r#"{"message":"401: Unauthorized"}"#, "later"),

@@ -213,7 +213,7 @@ impl Channel {
     pub fn why_not(&self, story: &Story, told: bool) -> Option<String> {
         let news = Phase::of(story.change) == Phase::News && story.change != Change::Test;
         // What would end by itself later is over now, whether or not recoveries are to be told.
-        let ends = story.change == Change::Resolved && told && self.renews();
+        let ends = Phase::of(story.change) == Phase::Resolved && told && self.renews();
         if ends {
             return None;
         }
@@ -292,9 +292,7 @@ impl Channel {
     pub fn mark_over(&self, out: &Outgoing<'_>, by: Deadline) -> Option<Result<(), String>> {
         let first = out.reply_to.filter(|first| first.over)?;
         let worded = self.words.put(out);
-        let out = &Outgoing { letter: &worded.letter, ..*out };
-        let letter = self.worded(out);
-        let out = Outgoing { letter: &letter, ..*out };
+        let out = Outgoing { letter: &worded.letter, ..*out };
         let marked = self.kind.mark_over(first, &out, by.within(self.timeout.min(MARKING)))?;
         Some(marked.map_err(|sent| match sent {
             Sent::Accepted(Taken { said: why, .. })

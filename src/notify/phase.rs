@@ -7,7 +7,7 @@ use crate::model::story::Change;
 pub(super) enum Phase {
     /// It is.
     Firing,
-    /// It was, and is no more.
+    /// It was, and is no more, or is nobody's any more.
     Resolved,
     /// Nothing of this name is down, but a person should look; nothing tells when they have.
     Notice,
@@ -18,7 +18,7 @@ pub(super) enum Phase {
 impl Phase {
     pub(super) fn of(change: Change) -> Self {
         match change {
-            Change::Resolved => Self::Resolved,
+            Change::Resolved | Change::Unwatched => Self::Resolved,
             Change::Down
             | Change::Failed
             | Change::Reminder

@@ -17,8 +17,9 @@ use crate::sys::tls;
 const MOST: usize = 16 * 1024;
 /// Characters of it that are shown.
 const SAID: usize = 200;
-/// The longest that the other side can keep us from trying again.
-const LONGEST: Duration = Duration::from_hours(24);
+/// The longest that the other side can keep us from trying again: an outage that nobody hears of is worse than one
+/// more refusal an hour.
+const LONGEST: Duration = Duration::from_hours(1);
 
 /// What is asked.
 pub(super) struct Call {

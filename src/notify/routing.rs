@@ -124,6 +124,11 @@ impl Routing {
             return (!meant).then(|| "it is meant for others".to_owned());
         }
         let word = story.change.word();
+        // Who was told of an outage and is told of ends is told of this one, whatever became of its name.
+        if story.change == Change::Unwatched {
+            return (!(told && self.on.contains(&Change::Resolved)))
+                .then(|| "it was not told of the outage, or is told of no recoveries".into());
+        }
         let named = self.on.contains(&story.change);
         let wherever = matches!(story.change, Change::Config | Change::Channel | Change::Reboot);
         if !(named || wherever && self.on.contains(&Change::Failed)) {

@@ -21,7 +21,7 @@ pub(super) fn text(out: &Outgoing<'_>, own: Own) -> String {
     let text = match out.stories {
         _ if own.text => out.letter.body.trim_end().to_owned(),
         _ if own.subject => out.letter.subject.clone(),
-        [story] if story.change == Change::Resolved => {
+        [story] if matches!(story.change, Change::Resolved | Change::Unwatched) => {
             format!("{title} after {}", human_duration(story.lasted))
         }
         [story] if !story.reason.is_empty() => format!("{title}: {}", story.reason),

@@ -164,7 +164,8 @@ pub(super) fn mark_over(
     })
 }
 
-fn play<T>(
+/// What `act` comes to with that channel, and what was asked.
+pub(super) fn play<T>(
     answers: Vec<String>,
     table: impl Fn(u16) -> String,
     act: impl FnOnce(&Channel) -> T,

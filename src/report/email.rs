@@ -54,6 +54,7 @@ fn full(mut page: Page<'_>, story: &Story) -> Letter {
     match story.change {
         _ if story.drill => drill::letter(&mut page, story),
         Change::Resolved | Change::Returned => resolved(&mut page, story),
+        Change::Unwatched => unwatched(&mut page, story),
         Change::Repeated => repeated(&mut page, story),
         Change::Failed | Change::Reminder | Change::Escalated => failed(&mut page, story),
         Change::Down => down(&mut page, story),
@@ -91,6 +92,7 @@ fn mark(change: Change) -> (&'static str, &'static str) {
         Change::Reboot => ("⚠️", "REBOOT"),
         Change::Escalated => ("❌", "ESCALATED"),
         Change::Returned => ("✅", "CAME BACK"),
+        Change::Unwatched => ("ℹ️", "NO LONGER WATCHED"),
         Change::Restarted => ("🔄", "RESTARTED"),
         Change::Gap => ("⚠️", "NOBODY LOOKED"),
         Change::Hold => ("ℹ️", "HOLD ENDED"),
@@ -139,6 +141,18 @@ fn resolved(page: &mut Page, story: &Story) {
     page.held(story);
     page.repeats(story);
     page.evidence(story);
+    page.problems(story);
+}
+
+fn unwatched(page: &mut Page, story: &Story) {
+    page.line(
+        "ℹ️ NO LONGER WATCHED: it is not in the configuration any more, and no more is told of it",
+    );
+    page.blank();
+    page.header(story, Some("not known; it was down when it was last looked at"));
+    page.since(story);
+    page.blank();
+    page.line("Where it only has another name now, its outage is told under that name.");
     page.problems(story);
 }
 

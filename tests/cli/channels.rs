@@ -9,6 +9,7 @@ use std::thread;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use super::hearing::waiting;
 use super::{WEB, fast};
 use crate::support::host::Host;
 
@@ -99,11 +100,6 @@ pub(super) fn age_outbox(host: &Host, by: SignedDuration) {
         }
         host.write(name, &entry.to_string());
     }
-}
-
-fn waiting(host: &Host) -> usize {
-    let json = host.run(&["status", "--format", "json"]).json();
-    json["notifications_waiting"].as_array().unwrap().len()
 }
 
 #[test]

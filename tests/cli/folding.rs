@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::fast;
+use super::hearing::waiting;
 use super::mailing::mails;
 use crate::support::host::{Host, ago};
 
@@ -68,8 +69,7 @@ fn outage(host: &Host) {
 fn a_failure_a_reminder_and_a_recovery_that_waited_are_one_message() {
     let host = host(&[WEB, MAIL]);
     outage(&host);
-    let json = host.run(&["status", "--format", "json"]).json();
-    assert_eq!(json["notifications_waiting"].as_array().unwrap().len(), 3, "{json}");
+    assert_eq!(waiting(&host), 3);
 
     well(&host);
     let ran = host.run(&["heal"]).ends(0);
@@ -87,10 +87,10 @@ fn a_failure_a_reminder_and_a_recovery_that_waited_are_one_message() {
     ] {
         assert!(mails[0].contains(said), "{said:?} in {}", mails[0]);
     }
+    assert_eq!(waiting(&host), 0);
     let json = host.run(&["status", "--format", "json"]).json();
-    assert_eq!(json["notifications_waiting"].as_array().unwrap().len(), 0);
     assert_eq!(json["channels"][0]["broken"], false, "{json}");
-    assert_eq!(host.snapshot("state/outbox/receipts").len(), 0);
+    assert_eq!(host.snapshot("state/outbox/taken").len(), 0);
 }
 
 #[test]
@@ -290,8 +290,7 @@ fn five_hundred_that_waited_are_one_message_in_time() {
     let mails = mails(&host);
     assert_eq!(mails.len(), 1);
     assert!(mails[0].contains("LATE: 500 letters could not be sent from "), "{}", mails[0]);
-    let json = host.run(&["status", "--format", "json"]).json();
-    assert_eq!(json["notifications_waiting"].as_array().unwrap().len(), 0);
+    assert_eq!(waiting(&host), 0);
     host.run(&["heal", "-q"]).ends(2);
     assert_eq!(super::mailing::mails(&host).len(), 1, "none is told again");
 }

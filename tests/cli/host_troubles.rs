@@ -1,6 +1,7 @@
 //! What the whole host goes through: many services down at once, its own budget, a boot, sleep, a restart. The
 //! clocks are set in the state, never waited for.
 
+use super::hearing::waiting;
 use super::{WEB, fast};
 use crate::support::host::Host;
 
@@ -43,8 +44,7 @@ fn many_outages_of_one_run_are_one_letter_and_so_is_their_end() {
         let words = told[0].split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(told[0].contains(said) || words.contains(said), "{said:?} in {}", told[0]);
     }
-    let json = host.run(&["status", "--format", "json"]).json();
-    assert_eq!(json["notifications_waiting"].as_array().map(Vec::len), Some(0));
+    assert_eq!(waiting(&host), 0);
     for n in 1..=4 {
         host.write(&format!("up{n}"), "");
     }

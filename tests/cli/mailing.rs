@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::fast;
+use super::hearing::waiting;
 use crate::support::host::Host;
 
 const WEB: &str = r#"
@@ -37,11 +38,6 @@ pub(super) fn mails(host: &Host) -> Vec<String> {
             String::from_utf8(bytes).unwrap().replace("=\r\n", "").replace("=\n", "")
         })
         .collect()
-}
-
-fn waiting(host: &Host) -> usize {
-    let json = host.run(&["status", "--format", "json"]).json();
-    json["notifications_waiting"].as_array().unwrap().len()
 }
 
 #[test]

@@ -13,12 +13,14 @@ mod evidence;
 mod folding;
 mod full_disk;
 mod healing;
+mod hearing;
 mod holding;
 mod host_troubles;
 mod hostile;
 mod killed;
 mod last_good;
 mod logs;
+mod lost;
 mod mailing;
 mod overlap;
 mod own_installation;
@@ -43,6 +45,16 @@ const WEB: &str = r#"
 name = "web"
 checks = ["file:$DIR/up"]
 restart = ["touch", "$DIR/up"]
+"#;
+
+/// One that nothing helps, with one attempt for a long time.
+const HOPELESS: &str = r#"
+[[service]]
+name = "web"
+checks = ["file:$DIR/up"]
+restart = ["true"]
+max_heals = "1 per 10m"
+retry_after = "10h"
 "#;
 
 /// `FAST` and then these.

@@ -4,24 +4,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::fast;
+use super::hearing::{channel, host, told};
 use crate::support::host::Host;
 
 const HOUR: Duration = Duration::from_secs(3600);
-
-/// Channels that write down what they are told, a line a message: `CHANNEL subject`.
-const CHANNELS: &str = r#"
-[[notify]]
-name = "team"
-via = "command"
-command = ["$DIR/bin/tell", "team"]
-[[notify]]
-name = "boss"
-via = "command"
-command = ["$DIR/bin/tell", "boss"]
-after = "30m"
-remind_every = "2h"
-"#;
 
 const WEB: &str = r#"
 [[service]]
@@ -33,26 +19,14 @@ retry_after = "10h"
 remind_every = "1h"
 "#;
 
-fn host(config: &[&str]) -> Host {
-    let host = Host::with(&format!("fresh_for = \"100d\"\n{}", fast(config)));
-    let tell = "python3 -c 'import json,sys; m=json.load(sys.stdin); print(sys.argv[1], m[\"subject\"])' $1 >> $DIR/told";
-    host.fake("tell", tell);
-    host
-}
-
-/// What was told since the last time this was asked.
-fn told(host: &Host) -> Vec<String> {
-    let path = host.path("told");
-    let text = std::fs::read_to_string(&path).unwrap_or_default();
-    host.write("told", "");
-    text.lines()
-        .map(|line| line.replace(['❌', '✅', '⚠', '🔄', '📋', '\u{fe0f}'], "").replace("  ", " "))
-        .collect()
+/// The team, and who is told later.
+fn channels() -> String {
+    channel("team", "") + &channel("boss", "after = \"30m\"\nremind_every = \"2h\"")
 }
 
 #[test]
 fn the_next_people_are_told_when_it_lasts_and_of_its_end_only_if_they_were() {
-    let host = host(&[WEB, CHANNELS]);
+    let host = host(&[WEB, &channels()]);
     host.run(&["heal"]).ends(2);
     assert_eq!(told(&host), ["team Test: web - FAILED"]);
     host.age(Duration::from_secs(1500));
@@ -88,10 +62,9 @@ fn the_next_people_are_told_when_it_lasts_and_of_its_end_only_if_they_were() {
 
 #[test]
 fn by_night_only_what_is_critical_is_sent() {
-    let night = "[[notify]]\nname = \"team\"\nvia = \"command\"\ncommand = [\"$DIR/bin/tell\", \"team\"]\n\
-                 quiet_hours = \"00:00-24:00\"\n";
+    let night = channel("team", "quiet_hours = \"00:00-24:00\"");
     let shop = WEB.replace("web", "shop").replace("DIR/up", "DIR/open") + "critical = false\n";
-    let host = host(&[WEB, &shop, night]);
+    let host = host(&[WEB, &shop, &night]);
     host.run(&["heal"]).ends(2);
     assert_eq!(told(&host), ["team Test: web - FAILED"]);
     let json = host.run(&["status", "--format", "json"]).json();
@@ -107,7 +80,7 @@ fn by_night_only_what_is_critical_is_sent() {
 #[test]
 fn what_comes_back_by_itself_before_anybody_was_told_is_told() {
     let waits = format!("{WEB}boot_grace = \"900d\"\n");
-    let host = host(&[&waits, CHANNELS]);
+    let host = host(&[&waits, &channels()]);
     host.run(&["heal"]).ends(2);
     assert_eq!(told(&host), [] as [&str; 0], "it is given time");
     host.write("up", "");
@@ -131,13 +104,12 @@ fn last_cycle(host: &Host, hours_ago: i64, boot: Option<&str>) {
 
 #[test]
 fn a_restart_of_the_host_is_told_once_and_not_where_it_was_asked_for() {
-    let host = host(&[WEB, CHANNELS]);
+    let host = host(&[WEB, &channels()]);
     host.write("up", "");
     host.run(&["heal"]).ends(0);
     last_cycle(&host, 1, Some("another-boot"));
     host.run(&["check"]).ends(0);
     assert_eq!(told(&host), [] as [&str; 0], "a check tells nobody unless it is asked to");
-    last_cycle(&host, 1, Some("another-boot"));
     host.run(&["heal"]).ends(0);
     let hostname = host.state()["host"].as_str().unwrap().to_owned();
     assert_eq!(told(&host), [format!("team Test: {hostname} - RESTARTED")]);

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::channels::{answer, dead_port};
 use super::every_channel::{SERVICES, Service, config, fine};
+use super::hearing::waiting;
 use super::{WEB, fast};
 use crate::support::host::Host;
 use crate::support::pings::Pings;
@@ -86,8 +87,7 @@ fn each_is_tried_once_and_what_fails_is_not_sent_later() {
 
     let events = host.read("state/events.jsonl");
     assert_eq!(events.matches("test by ").count(), 11, "{events}");
-    let json = host.run(&["status", "--format", "json"]).json();
-    assert_eq!(json["notifications_waiting"].as_array().map(Vec::len), Some(0), "{json}");
+    assert_eq!(waiting(&host), 0);
     host.run(&["heal"]).ends(0);
     assert_eq!(services["slack"].heard.lock().unwrap().len(), 1, "it was sent later");
 }

@@ -144,7 +144,7 @@ impl Parcel {
             let mut of_it: Vec<&Letter> =
                 self.letters.iter().filter(|letter| letter.key() == key).collect();
             // Nothing of an incident comes after its end.
-            of_it.sort_by_key(|letter| ends(letter.entry.story.change));
+            of_it.sort_by_key(|letter| letter.entry.story.change.ends());
             let steps = of_it
                 .iter()
                 .map(|letter| Step { change: letter.entry.story.change, at: letter.at });
@@ -153,10 +153,6 @@ impl Parcel {
         };
         keys.into_iter().filter_map(course).collect()
     }
-}
-
-fn ends(change: Change) -> bool {
-    matches!(change, Change::Resolved | Change::Returned)
 }
 
 #[cfg(test)]

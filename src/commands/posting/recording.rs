@@ -27,8 +27,9 @@ pub(in super::super) fn record(
             channel.wants(story, told_to.is_some_and(|told| told.contains_key(&channel.name)))
         };
         let channels: Vec<&Channel> = config.notify.iter().filter(wants).collect();
-        // Giving up is remembered as told also where nobody is to be told: its end is worth a story.
-        if !channels.is_empty() || story.change == Change::Failed {
+        // These are remembered as told also where nobody is to be told yet: their end is worth a story, and those who
+        // are told later than others are told because of them.
+        if !channels.is_empty() || matches!(story.change, Change::Failed | Change::Down) {
             told(memory, story, &channels);
         }
         if channels.is_empty() {
@@ -38,7 +39,17 @@ pub(in super::super) fn record(
         let entry = Entry::new(story.clone(), number, memory.now().stamp(), names);
         let notices = match outbox::record(memory.dir, &entry) {
             Ok(Recorded::New { notices }) => notices,
-            Ok(Recorded::Already) => Vec::new(),
+            // Told by a run that could not save that it did, when it was not yet for all of these.
+            Ok(Recorded::Already) => {
+                let others =
+                    entry.alone().filter(|one| !outbox::is_for(memory.dir, &entry.id, one));
+                for one in others {
+                    if outbox::record(memory.dir, &one).is_err() {
+                        unrecorded.push(one);
+                    }
+                }
+                Vec::new()
+            }
             Err(err) => {
                 unrecorded.push(entry);
                 vec![format!("could not be recorded: {err:#}")]

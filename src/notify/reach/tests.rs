@@ -1,35 +1,20 @@
 //! What each channel is asked, and what its answer comes to; that nothing is sent, and no secret shown.
 
-use std::io::{ErrorKind, Write};
 use std::net::TcpListener;
 use std::time::Duration;
 
 use super::Reached;
-use crate::notify::testing::{Asked, channel, reply};
+use crate::notify::testing::{self, Asked, channel, reply};
 use crate::sys::clock::Deadline;
-use crate::sys::http::testing::request_of;
 
 const SID: &str = "AC00000000000000000000000000000000";
 const KEY: &str = "SK00000000000000000000000000000000";
 
 /// Looks over the channel of `table` (with the port that it is to use) at a server that answers so, and no more often.
 fn reach(answers: Vec<String>, table: impl Fn(u16) -> String) -> (Reached, Vec<Asked>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let channel = channel(&table(listener.local_addr().unwrap().port()));
-    let server = std::thread::spawn(move || {
-        let mut asked = Vec::new();
-        for answer in answers {
-            let (mut stream, _) = listener.accept().unwrap();
-            asked.push(Asked::new(&request_of(&mut stream)));
-            stream.write_all(answer.as_bytes()).unwrap();
-        }
-        (listener, asked)
-    });
-    let reached = channel.reach(Deadline::after(Duration::from_secs(20)));
-    let (listener, asked) = server.join().unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let more = listener.accept().map(drop).map_err(|err| err.kind());
-    assert_eq!(more, Err(ErrorKind::WouldBlock), "it was asked once more");
+    let limit = Duration::from_secs(20);
+    let (reached, asked) =
+        testing::play(answers, table, |channel| channel.reach(Deadline::after(limit)));
     let shown = format!("{reached:?}");
     assert!(!shown.contains("s3cret"), "{shown}");
     (reached, asked)

@@ -16,7 +16,7 @@ use crate::report::email::{Late, late, mark};
 /// Told in full; of the others only the names are.
 const FULL: usize = 40;
 /// Worst first.
-const ORDER: [Change; 15] = [
+const ORDER: [Change; 16] = [
     Change::Failed,
     Change::Escalated,
     Change::Down,
@@ -29,6 +29,7 @@ const ORDER: [Change; 15] = [
     Change::Restarted,
     Change::Resolved,
     Change::Returned,
+    Change::Unwatched,
     Change::Hold,
     Change::Summary,
     Change::Test,
@@ -99,7 +100,10 @@ fn subject(courses: &[&Course<'_>]) -> String {
 /// `7 services - FAILED`, or `7 FAILED, 3 RESOLVED`.
 fn counted(courses: &[&Course<'_>]) -> String {
     let sections = sections(courses);
-    if let [these] = &sections[..] {
+    let of_services = courses.iter().all(|course| course.story.change.of_service());
+    if let [these] = &sections[..]
+        && of_services
+    {
         return format!("{} - {}", plural(these.len(), "service"), word(these[0]));
     }
     let counts = sections.iter().map(|these| format!("{} {}", these.len(), word(these[0])));
@@ -133,7 +137,7 @@ fn item(page: &mut Page, course: &Course<'_>, late: Option<Timestamp>) {
     let domain = story.domain.as_ref().map(|domain| format!(" ({domain})")).unwrap_or_default();
     let standard = if story.critical { "" } else { ", standard priority" };
     page.line(&format!("* {}{domain}{standard}: {}", story.about(), story.reason));
-    let mut lines = Vec::new();
+    let mut lines = story.lines.clone();
     if let Some(now) = late {
         lines.push(late::course(page, steps, over.as_ref(), now));
     }
@@ -152,6 +156,8 @@ fn item(page: &mut Page, course: &Course<'_>, late: Option<Timestamp>) {
             (None, _) => "came back by itself".to_owned(),
         };
         lines.push(format!("down for {}; {how}", human_duration(story.lasted)));
+    } else if story.change == Change::Unwatched {
+        lines.push("it is not in the configuration any more; how it is now is not known".into());
     } else if story.attempts.iter().any(Attempt::counts) {
         lines.extend(section::tried(story, page));
     } else if story.change == Change::Failed && goes_on {

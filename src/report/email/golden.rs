@@ -404,6 +404,7 @@ fn of_the_host() -> Vec<(&'static str, Story, Option<Late>)> {
         ("test", of(Change::Test, "asked for by `check --self --send-test`"), None),
         ("escalated", escalated, None),
         ("returned", returned, None),
+        ("unwatched", Story { critical: false, ..story(Change::Unwatched) }, None),
     ]
 }
 

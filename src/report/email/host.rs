@@ -52,7 +52,6 @@ fn end(change: Change) -> Option<&'static str> {
             "That this letter came shows that it could be sent. Its absence is noticed by nobody: a heartbeat \
              (`[[heartbeat]]`) is what tells when this host falls silent.",
         ),
-        Change::Channel => Some("What it did not take waits, and is sent when it can be."),
         _ => None,
     }
 }

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 
 use crate::model::incident::{Attempt, Outcome};
 use crate::model::repeats::{PastHeal, Repeats};
-use crate::model::story::Story;
+use crate::model::story::{Change, Story};
 use crate::model::text::{human_duration, one_line, plural};
 use crate::model::unit::HandsOff;
 use crate::report::cause;
@@ -110,7 +110,10 @@ impl<'z> Page<'z> {
         if let Some(status) = status {
             self.line(&format!("Status: {status}"));
         }
-        self.line(if story.critical { "Priority: CRITICAL" } else { "Priority: Standard" });
+        // What the configuration said of it went with it.
+        if story.change != Change::Unwatched {
+            self.line(if story.critical { "Priority: CRITICAL" } else { "Priority: Standard" });
+        }
         if let Some(port) = story.port {
             self.line(&format!("Port: {port}"));
         }

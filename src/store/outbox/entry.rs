@@ -44,6 +44,15 @@ impl Entry {
         Self { id: id(&story, number), created, story, channels }
     }
 
+    /// One for each of its channels, by a name of its own that is always the same.
+    pub fn alone(&self) -> impl Iterator<Item = Self> {
+        self.channels.keys().map(|name| Self {
+            id: format!("{}+{name}", self.id),
+            channels: BTreeMap::from([(name.clone(), Delivery::default())]),
+            ..self.clone()
+        })
+    }
+
     /// True when no channel is to be tried any more.
     pub fn finished(&self) -> bool {
         self.channels.values().all(Delivery::finished)

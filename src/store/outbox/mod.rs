@@ -19,5 +19,5 @@ pub use entry::{Delivery, Done, Entry, id};
 pub use orphans::Orphans;
 pub use pending::{Pending, Turn, pending, take_turn, waiting};
 pub use receipt::Receipt;
-pub use record::{Recorded, done, record, update};
+pub use record::{Recorded, done, is_for, record, update};
 pub use threads::{Thread, begun, told};

@@ -42,8 +42,9 @@ impl Orphans {
         });
         let found: Vec<(&str, &str)> = found.collect();
         let (newest, _) = found.iter().max()?;
-        let over = (*newest, Change::Resolved.word());
-        (!found.contains(&over)).then(|| format!("{name}-{newest}"))
+        let mut ends = Change::ALL.into_iter().filter(|change| change.ends());
+        let over = ends.any(|end| found.contains(&(*newest, end.word())));
+        (!over).then(|| format!("{name}-{newest}"))
     }
 }
 
@@ -74,6 +75,7 @@ mod tests {
     #[test]
     fn an_incident_that_the_state_does_not_know_goes_on_and_any_other_does_not() {
         let (down, up) = (format!("web-{ONE}-down"), format!("web-{ONE}-resolved"));
+        let back = format!("web-{ONE}-returned");
         let (later, other) = (format!("web-{TWO}-reminder-7"), format!("web-2-{TWO}-failed"));
         let one = Some(format!("web-{ONE}"));
         for (ids, known, want) in [
@@ -81,6 +83,7 @@ mod tests {
             (vec![(&down, 100)], Some(100), None),
             (vec![(&down, 100)], None, one.clone()),
             (vec![(&down, 100), (&up, 160)], Some(50), None),
+            (vec![(&back, 160)], Some(50), None),
             (vec![(&down, 100), (&later, 200)], Some(50), Some(format!("web-{TWO}"))),
             (vec![(&other, 100)], Some(50), None),
             (vec![("web-20260102-failed", 100), ("web", 100)], Some(50), None),

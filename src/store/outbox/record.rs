@@ -65,6 +65,14 @@ fn record_among(dir: &Dir, entry: &Entry, most: usize) -> Result<Recorded> {
     Ok(Recorded::New { notices })
 }
 
+/// Whether the entry `id`, which waits or is done, is for all the channels of `other`.
+pub fn is_for(dir: &Dir, id: &str, other: &Entry) -> bool {
+    let waiting = read_json(&file(&dir.outbox(), id)).map(|entry: Entry| entry.channels);
+    let channels = waiting
+        .or_else(|_| read_json(&file(&done_folder(dir), id)).map(|done: Done| done.channels));
+    channels.is_ok_and(|channels| other.channels.keys().all(|name| channels.contains_key(name)))
+}
+
 /// Writes down how far an entry has come; a finished one leaves the outbox.
 pub fn update(dir: &Dir, entry: &Entry) -> Result<()> {
     if entry.finished() {

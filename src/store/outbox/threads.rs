@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::files::{KEPT, file, is_entry, json, read_json};
 use super::pending::Turn;
 use crate::model::letter::{First, Taken};
-use crate::model::story::{Change, Story};
+use crate::model::story::Story;
 use crate::store::bounded::prune;
 use crate::store::{Dir, atomic, dir};
 
@@ -94,7 +94,7 @@ fn incident(story: &Story) -> Option<&str> {
 }
 
 fn ends(story: &Story) -> bool {
-    story.change == Change::Resolved
+    story.change.ends()
 }
 
 fn folder(dir: &Dir) -> PathBuf {
@@ -122,6 +122,7 @@ fn write(dir: &Dir, channel: &str, incident: &str, thread: &Thread) -> Result<()
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::story::Change;
     use crate::store::outbox::testing::{dir, story};
     use crate::store::outbox::{Pending, pending, take_turn};
     use crate::store::testing::{fifo, names};
