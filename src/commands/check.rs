@@ -154,12 +154,13 @@ fn services(setup: &Setup, args: &Check, configured: &Configured) -> Result<Outc
         }
     }
     memory.weigh_holds(config, &sights);
+    let of_host = since.and_then(|since| happening::of_host(&memory, config, &since));
     if args.notify {
         stories.extend(reminders(&memory, config, &sights));
-        stories.extend(happening::told(&mut memory, config, since.as_ref()));
+        stories.extend(happening::told(&mut memory, config, of_host));
         stories.extend(summaries(&mut memory, config));
     } else {
-        happening::kept(&mut memory, config, since.as_ref());
+        happening::kept(&mut memory, config, of_host);
     }
     if complete {
         stories.extend(telling::unwatched(&memory, config));

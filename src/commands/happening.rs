@@ -8,32 +8,27 @@ use crate::judge::since::Since;
 use crate::model::state::HAPPENINGS;
 use crate::model::story::{Change, Story};
 
-/// What is to be told of them by this run, with what others have seen.
-pub(super) fn told(memory: &mut Memory, config: &Config, since: Option<&Since>) -> Vec<Story> {
+/// What is to be told by this run: `of_host`, of holds, and what others have seen.
+pub(super) fn told(memory: &mut Memory, config: &Config, of_host: Option<Story>) -> Vec<Story> {
     let mut stories = std::mem::take(&mut memory.state.untold);
-    stories.extend(seen(memory, config, since));
+    stories.extend(of_host);
+    stories.extend(of_holds(memory, config));
     stories
 }
 
-/// Keeps what this run, which tells nobody, has seen of them.
-pub(super) fn kept(memory: &mut Memory, config: &Config, since: Option<&Since>) {
+/// Keeps that, as this run tells nobody.
+pub(super) fn kept(memory: &mut Memory, config: &Config, of_host: Option<Story>) {
     // Where nobody could ever be told there is nothing to keep.
     if config.notify.is_empty() {
         return;
     }
-    let seen = seen(memory, config, since);
-    let untold = &mut memory.state.untold;
-    untold.extend(seen);
-    untold.drain(..untold.len().saturating_sub(HAPPENINGS));
-}
-
-fn seen(memory: &mut Memory, config: &Config, since: Option<&Since>) -> Vec<Story> {
-    let of_host = since.and_then(|since| of_host(memory, config, since));
-    of_host.into_iter().chain(of_holds(memory, config)).collect()
+    let mut stories = told(memory, config, of_host);
+    stories.drain(..stories.len().saturating_sub(HAPPENINGS));
+    memory.state.untold = stories;
 }
 
 /// What became of the host since the last complete cycle. For a run over every service: others come again.
-fn of_host(memory: &Memory, config: &Config, since: &Since) -> Option<Story> {
+pub(super) fn of_host(memory: &Memory, config: &Config, since: &Since) -> Option<Story> {
     let now = memory.now();
     let last = memory.state.cycle.as_ref()?;
     let asked = memory.state.reboot.as_ref().is_some_and(|it| it.at.boot == last.finished.boot);

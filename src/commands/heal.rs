@@ -82,7 +82,9 @@ pub(super) fn cycle(
     memory.refresh_holds();
     let mut healing = Healing::new(configured, &mut memory, &eye, deadline);
     // Who names a service wants it healed, whatever the host has been through.
-    healing.since = since.clone().filter(|_| names.is_empty());
+    let of_host = since.as_ref().filter(|_| complete);
+    let of_host = of_host.and_then(|since| happening::of_host(healing.memory, config, since));
+    healing.since = since.filter(|_| names.is_empty());
     for sight in &sights {
         healing.observe(sight, &sight.service.policy);
     }
@@ -93,7 +95,7 @@ pub(super) fn cycle(
     healing.run(sights);
     let Healing { stories: mut told, recorded, mut unrecorded, healed, next, .. } = healing;
     stories.extend(told.drain(recorded..));
-    stories.extend(happening::told(&mut memory, config, since.as_ref().filter(|_| complete)));
+    stories.extend(happening::told(&mut memory, config, of_host));
     if complete {
         stories.extend(telling::unwatched(&memory, config));
     }

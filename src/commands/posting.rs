@@ -99,8 +99,11 @@ pub(super) fn deliver(
     };
     post.round(by, true);
     // What others recorded while a channel was waited for, and what is to be told of that channel.
-    if post.more() | post.tell_of_broken() {
+    let mut more = post.more() | post.tell_of_broken();
+    // Who records something while this goes on leaves it to this run.
+    while more && !by.passed() {
         post.round(by, false);
+        more = post.more();
     }
     post.forget_unknown();
     let (channels, entries) = (post.channels.into_inner(), post.entries.into_inner());

@@ -138,7 +138,9 @@ fn judge(answer: &Answer) -> Sent {
 fn refused(answer: &Answer) -> Sent {
     let json = answer.json();
     let said = json["message"].as_str().map_or_else(|| answer.text(), str::to_owned);
-    answer.refused(&said, post::seconds(&json["retry_after"]))
+    let refused = answer.refused(&said, post::seconds(&json["retry_after"]));
+    // A forum wants to know which thread: the URL lacks a `thread_id`.
+    post::mendable(refused, said.contains("thread_id"))
 }
 
 /// Whether it is a snowflake, and so can stand in a URL.
@@ -288,6 +290,12 @@ mod tests {
             (429, "Retry-After: 7\r\n", "", "busy 7"),
             (503, "Retry-After: 86400\r\n", "", "busy 3600"),
             (400, "", r#"{"code":50035,"message":"Invalid Form Body"}"#, "never"),
+            (
+                400,
+                "",
+                r#"{"code":220001,"message":"Webhooks posted to forum channels must have a thread_name or thread_id"}"#,
+                "later",
+            ),
             (404, "", r#"{"code":10015,"message":"Unknown Webhook s3cret-hook"}"#, "later"),
             (401, "", r#"{"message":"401: Unauthorized"}"#, "later"),
             (503, "", "", "later"),

@@ -104,7 +104,7 @@ fn judge(answer: &Answer) -> Sent {
         return answer.accepted(&format!("message {id}"));
     }
     let said = json["error"].as_str().map_or_else(|| answer.text(), str::to_owned);
-    answer.refused(&said, None)
+    post::mendable(answer.refused(&said, None), said.contains("topic"))
 }
 
 /// From 1 to 5, where 3 is the usual one and 5 keeps ringing.
@@ -173,7 +173,13 @@ mod tests {
         for (status, headers, body, want) in [
             (429, "Retry-After: 60\r\n", r#"{"code":42901,"error":"limit reached"}"#, "busy 60"),
             (429, "", r#"{"code":42908,"error":"daily quota for s3cret-topic"}"#, "later"),
-            (400, "", r#"{"code":40009,"error":"topic s3cret-topic is invalid"}"#, "never"),
+            (400, "", r#"{"code":40009,"error":"topic s3cret-topic is invalid"}"#, "later"),
+            (
+                400,
+                "",
+                r#"{"code":40024,"error":"invalid request: request body must be valid JSON"}"#,
+                "never",
+            ),
             (401, "", r#"{"code":40101,"error":"unauthorized tk_s3cret"}"#, "later"),
             (403, "", r#"{"code":40301,"error":"forbidden"}"#, "later"),
             (413, "", r#"{"code":41301,"error":"too large"}"#, "never"),

@@ -12,7 +12,7 @@ use crate::notify::fit;
 use crate::notify::hidden::Hidden;
 use crate::notify::keys;
 use crate::notify::phase::{Phase, severity};
-use crate::notify::post::{Answer, Call};
+use crate::notify::post::{self, Answer, Call};
 use crate::notify::reach::{self, Reached};
 use crate::notify::words::Own;
 use crate::sys::clock::Deadline;
@@ -147,7 +147,8 @@ fn judge(answer: &Answer) -> Sent {
     for error in json["errors"].as_array().into_iter().flatten().filter_map(Value::as_str) {
         said = format!("{said}: {error}");
     }
-    answer.refused(&said, None)
+    let of_key = said.contains("routing_key") || said.to_lowercase().contains("routing key");
+    post::mendable(answer.refused(&said, None), of_key)
 }
 
 #[cfg(test)]
@@ -230,6 +231,12 @@ mod tests {
         let invalid = r#"{"status":"invalid event","message":"Event object is invalid","errors":["'s3cret-key' is bad"]}"#;
         for (status, headers, body, want) in [
             (400, "", invalid, "never"),
+            (
+                400,
+                "",
+                &invalid.replace("'s3cret-key' is bad", "Length of 'routing_key' is incorrect"),
+                "later",
+            ),
             (429, "", "", "later"),
             (429, "Retry-After: 120\r\n", "", "busy 120"),
             (500, "", "", "later"),

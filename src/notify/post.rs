@@ -164,6 +164,14 @@ impl Answer {
     }
 }
 
+/// What is said of the way there and not of the message can be mended, whatever its status.
+pub(super) fn mendable(refused: Sent, of_the_way: bool) -> Sent {
+    match refused {
+        Sent::Never(why) if of_the_way => Sent::Later(why),
+        other => other,
+    }
+}
+
 /// What the first message is called once all is over that it told of.
 pub(super) fn last_title(out: &Outgoing<'_>) -> String {
     let subject = &out.letter.subject;

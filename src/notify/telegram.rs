@@ -163,11 +163,8 @@ impl Telegram {
         }
         let said = said(answer);
         let refused = answer.refused(&said, post::seconds(&json["parameters"]["retry_after"]));
-        match refused {
-            // Of the chat, not of the message: a wrong id, or a group that was made a supergroup.
-            Sent::Never(why) if said.contains("chat") => Sent::Later(why),
-            other => other,
-        }
+        // Of the chat or its topic: a wrong id, a group that was made a supergroup, a topic that was closed.
+        post::mendable(refused, ["chat", "thread", "TOPIC"].iter().any(|word| said.contains(word)))
     }
 }
 
@@ -291,6 +288,8 @@ mod tests {
             (429, body(429, "Too Many Requests", r#","parameters":{"retry_after":35}"#), "busy 35"),
             (400, body(400, "Bad Request: message text is empty", ""), "never"),
             (400, body(400, "Bad Request: chat not found", ""), "later"),
+            (400, body(400, "Bad Request: message thread not found", ""), "later"),
+            (400, body(400, "Bad Request: TOPIC_CLOSED", ""), "later"),
             (401, body(401, "Unauthorized", ""), "later"),
             (403, body(403, "Forbidden: bot was blocked by the user", ""), "later"),
             (404, body(404, &format!("Not Found: /bot{TOKEN}/x"), ""), "later"),

@@ -16,6 +16,10 @@ use crate::notify::words::Own;
 use crate::sys::clock::Deadline;
 use crate::sys::http;
 
+/// The codes of refusals that are of the text (<https://www.twilio.com/docs/api/errors>): there is none, or too much.
+/// Others are of the telephone, the sender or the account.
+const OF_TEXT: [u64; 3] = [21602, 21617, 21619];
+
 /// An account, a sender and a telephone.
 #[derive(Debug, Clone)]
 pub(super) struct Twilio {
@@ -140,7 +144,8 @@ fn judge(answer: &Answer) -> Sent {
     if let (201, Some(sid)) = (answer.status(), json["sid"].as_str()) {
         return answer.accepted(&format!("message {sid}"));
     }
-    answer.refused(&said(answer), None)
+    let code = json["code"].as_u64();
+    post::mendable(answer.refused(&said(answer), None), !OF_TEXT.iter().any(|it| code == Some(*it)))
 }
 
 /// Why it says no: `21211: …`.
@@ -204,7 +209,8 @@ mod tests {
         for (status, headers, body, want) in [
             (429, "", r#"{"code":20429,"message":"Too Many Requests"}"#, "later"),
             (429, "Retry-After: 2\r\n", "", "busy 2"),
-            (400, "", r#"{"code":21211,"message":"The 'To' number is not valid."}"#, "never"),
+            (400, "", r#"{"code":21211,"message":"The 'To' number is not valid."}"#, "later"),
+            (400, "", r#"{"code":21617,"message":"The message body is too long."}"#, "never"),
             (401, "", r#"{"code":20003,"message":"Authenticate s3cret"}"#, "later"),
             (500, "", "", "later"),
             (200, "", "<html></html>", "later"),

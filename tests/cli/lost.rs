@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::hearing::{channel, host, told};
 use super::{HOPELESS, WEB};
 use crate::support::host::Host;
+use crate::support::real;
 
 #[test]
 fn what_a_check_found_down_that_tells_nobody_is_told_by_the_next_that_does_and_once() {
@@ -134,4 +135,30 @@ fn a_channel_that_takes_nothing_is_told_once_also_where_that_cannot_be_remembere
     }
     let of_channel = all.iter().filter(|one| one.contains("NOT REACHED")).count();
     assert_eq!(of_channel, 1, "{all:?}");
+}
+
+#[test]
+fn what_others_find_while_one_run_tells_is_told_by_that_run_however_often() {
+    let service = |name: &str| WEB.replace("web", name).replace("DIR/up", &format!("DIR/{name}"));
+    let [a, b, c] = ["a", "b", "c"].map(service);
+    let host = host(&[&a, &b, &c, &channel("team", "")]);
+    // Each time a message arrives something else breaks, and another run sees it.
+    let binary = real::miraclemax();
+    let binary = binary.display();
+    host.fake(
+        "tell",
+        &format!(
+            "python3 -c 'import json,sys; print(json.load(sys.stdin)[\"subject\"].split()[-3])' >> $DIR/told\n\
+             for next in b c; do\n\
+             if [ -e $DIR/$next ]; then\n\
+             rm $DIR/$next\n\
+             {binary} --config $DIR/config.toml --state-dir $DIR/state check --notify >/dev/null 2>&1\n\
+             exit 0\nfi\ndone"
+        ),
+    );
+    host.write("b", "").write("c", "");
+    host.run(&["check", "--notify"]).ends(2);
+    let mut all = told(&host);
+    all.sort();
+    assert_eq!(all, ["a", "b", "c"]);
 }
