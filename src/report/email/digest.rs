@@ -77,7 +77,7 @@ pub(super) fn digest(
     }
     page.blank();
     page.head("LOOK CLOSER");
-    let look = if first.story.service.is_empty() {
+    let look = if first.story.service.is_empty() || first.story.change == Change::Unwatched {
         "miraclemax status".to_owned()
     } else {
         format!("miraclemax status {}", first.story.service)
@@ -135,7 +135,9 @@ fn rank(course: &Course<'_>) -> (usize, bool) {
 fn item(page: &mut Page, course: &Course<'_>, late: Option<Timestamp>) {
     let Course { story, steps, over } = course;
     let domain = story.domain.as_ref().map(|domain| format!(" ({domain})")).unwrap_or_default();
-    let standard = if story.critical { "" } else { ", standard priority" };
+    // What the configuration said of it may have gone with it.
+    let known = story.change != Change::Unwatched;
+    let standard = if story.critical || !known { "" } else { ", standard priority" };
     page.line(&format!("* {}{domain}{standard}: {}", story.about(), story.reason));
     let mut lines = story.lines.clone();
     if let Some(now) = late {

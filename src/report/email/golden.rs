@@ -473,6 +473,32 @@ fn several_stories_are_one_letter_worst_first() {
     }
 }
 
+#[test]
+fn several_that_nobody_looks_at_any_more_are_not_said_to_be_up_or_of_any_priority() {
+    let gone = ["db", "web"].map(|service| Story {
+        service: service.into(),
+        incident: format!("{service}-20260102T110000Z"),
+        critical: false,
+        domain: None,
+        ..story(Change::Unwatched)
+    });
+    golden("digest_unwatched", &tell(&gone.each_ref().map(Course::of), None, &zone()));
+}
+
+#[test]
+fn what_a_summary_says_is_said_in_a_letter_of_several_and_what_is_of_the_host_is_no_service() {
+    let of = |change, line: &str| Story {
+        lines: vec![line.into()],
+        ..Story::new(change, "web1", wall(0))
+    };
+    let both = [of(Change::Summary, "web: up"), of(Change::Failed, "")];
+    let letter = tell(&both.each_ref().map(Course::of), None, &zone());
+    assert!(letter.body.contains("\n  web: up\n"), "{}", letter.body);
+    let holds = [of(Change::Hold, "a"), of(Change::Hold, "b")];
+    let letter = tell(&holds.each_ref().map(Course::of), None, &zone());
+    assert!(letter.subject.ends_with(": 2 HOLD ENDED"), "{}", letter.subject);
+}
+
 fn step(change: Change, secs: i64) -> Step {
     Step { change, at: wall(secs) }
 }
