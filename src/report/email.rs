@@ -77,8 +77,12 @@ fn subject(story: &Story) -> String {
     let (mark, word) = mark(story.change);
     // What it comes to is the news of a summary.
     let word = if story.change == Change::Summary { &story.reason } else { word };
-    let about = one_line(story.about(), 80);
-    format!("{mark} {}: {about} - {}", one_line(&story.name, 60), one_line(word, 60))
+    let (about, word) = (one_line(story.about(), 80), one_line(word, 60));
+    // Where no name is configured it is the host's, and need not be said twice.
+    if story.service.is_empty() && story.name == story.host {
+        return format!("{mark} {about} - {word}");
+    }
+    format!("{mark} {}: {about} - {word}", one_line(&story.name, 60))
 }
 
 /// How subjects show a change.

@@ -30,20 +30,57 @@ pub fn table(rows: &[Row], screen: &Screen) -> String {
     for row in rows {
         let pad = " ".repeat(words - row.word.chars().count());
         let head = format!("{}{pad}  {:<names$}", screen.paint(row.paint, &row.word), row.name);
-        let mut lines =
-            row.details.iter().flat_map(|detail| wrap(detail, WIDTH.saturating_sub(indent)));
+        let mut lines = row.details.iter().flat_map(|detail| lines(detail, indent));
         match lines.next() {
-            Some(first) if row.name.chars().count() > names => {
-                out.push_str(&format!("{head}\n{:indent$}{first}\n", ""));
+            Some((at, first)) if row.name.chars().count() > names => {
+                out.push_str(&format!("{head}\n{:at$}{first}\n", ""));
             }
-            Some(first) => out.push_str(&format!("{head}  {first}\n")),
+            Some((_, first)) => out.push_str(&format!("{head}  {first}\n")),
             None => out.push_str(&format!("{}\n", head.trim_end())),
         }
-        for line in lines {
-            out.push_str(&format!("{:indent$}{line}\n", ""));
+        for (at, line) in lines {
+            out.push_str(&format!("{:at$}{line}\n", ""));
         }
     }
     out
+}
+
+/// The lines of a detail, each with its indent. What a hint gives to type, between backquotes, is never broken, so that it
+/// can be pasted: where it does not fit it has a line of its own, as far to the left as it needs.
+fn lines(detail: &str, indent: usize) -> Vec<(usize, String)> {
+    let room = WIDTH.saturating_sub(indent);
+    let at_indent = |text: &str| wrap(text, room).into_iter().map(|line| (indent, line));
+    if !detail.starts_with("hint: ") {
+        return at_indent(detail).collect();
+    }
+    let mut out = Vec::new();
+    let mut rest = String::new();
+    for (index, piece) in detail.split('`').enumerate() {
+        if index % 2 == 0 {
+            rest.push_str(piece);
+            continue;
+        }
+        let long = piece.chars().count() + 2;
+        let used = wrap(&rest, room).last().map_or(0, |last| last.chars().count() + 1);
+        if used + long <= room || !piece.contains(' ') {
+            rest.push_str(&format!("`{piece}`"));
+            continue;
+        }
+        if !begun(&rest).is_empty() {
+            out.extend(at_indent(begun(&rest)));
+        }
+        out.push((indent.min(WIDTH.saturating_sub(long)), format!("`{piece}`")));
+        rest.clear();
+    }
+    if !begun(&rest).is_empty() {
+        out.extend(at_indent(begun(&rest)));
+    }
+    out
+}
+
+/// Without the stop that stood behind what has a line of its own now.
+fn begun(text: &str) -> &str {
+    text.trim_start_matches([',', ';', '.', ' '])
 }
 
 /// `text` in lines of at most `width` columns, 20 at least; one empty line for no text.
@@ -77,6 +114,22 @@ up    postgres
 ";
         assert_eq!(text, want);
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH));
+    }
+
+    #[test]
+    fn what_a_hint_gives_to_type_is_never_broken() {
+        let command =
+            "`echo '* * * * * root /usr/local/bin/miraclemax heal -q' >>/etc/cron.d/miraclemax`";
+        let hint = format!("hint: {command}; or `ls x`, with some more words behind it that go on");
+        let all = lines(&hint, 30);
+        assert_eq!(all[0], (30, "hint:".into()));
+        assert_eq!(all[1], (0, command.into()), "as far to the left as it needs");
+        assert_eq!(all[2], (30, "or `ls x`, with some more words behind it that go".into()));
+        assert_eq!(lines("hint: `a b`", 30), [(30, "hint: `a b`".into())]);
+        assert_eq!(lines(&format!("hint: {command}; {command}"), 30).len(), 3);
+        let edge = format!("hint: {} `a b`", "x".repeat(40));
+        let all = lines(&edge, 30);
+        assert_eq!(all[1], (30, "`a b`".into()), "{all:?}");
     }
 
     #[test]

@@ -656,3 +656,12 @@ fn hostile_text_forges_no_header_drives_no_terminal_and_breaks_no_line() {
         }
     }
 }
+
+#[test]
+fn a_host_that_has_no_other_name_is_named_once() {
+    let at = "2026-01-02T11:00:00Z".parse().unwrap();
+    let gap = |name: &str| Story { name: name.into(), ..Story::new(Change::Gap, "web1", at) };
+    let subject = |story: &Story| compose(story, None, &TimeZone::UTC).subject;
+    assert_eq!(subject(&gap("web1")), "⚠️ web1 - NOBODY LOOKED");
+    assert_eq!(subject(&gap("Shop")), "⚠️ Shop: web1 - NOBODY LOOKED");
+}
