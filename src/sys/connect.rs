@@ -1,5 +1,6 @@
 //! Whether somebody accepts connections at an address or a URL's host. Sends nothing but what TLS is begun with.
 
+use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -7,12 +8,17 @@ use url::{Host, Url};
 
 use crate::sys::clock::Deadline;
 use crate::sys::tls::{Ask, Trust, server_name, shake};
+use crate::sys::why::why;
 use crate::sys::{http, names};
 
 /// Connects and hangs up, by `limit`.
 pub fn accepts(addr: &SocketAddr, limit: Duration) -> bool {
+    connects(addr, limit).is_ok()
+}
+
+fn connects(addr: &SocketAddr, limit: Duration) -> io::Result<()> {
     // A limit of nothing is an error there, not a try.
-    TcpStream::connect_timeout(addr, limit.max(Duration::from_millis(1))).is_ok()
+    TcpStream::connect_timeout(addr, limit.max(Duration::from_millis(1))).map(drop)
 }
 
 /// Connects to the host of `url`, shakes hands over TLS if it is `https`, and hangs up; no request is made. What was
@@ -39,12 +45,14 @@ pub fn reaches(url: &str, limit: Duration) -> Result<String, String> {
     }
     let deadline = Deadline::after(limit);
     let found = names::resolve(&host, limit).map_err(|why| format!("{place}: {why}"))?;
-    let takes = |ip| accepts(&SocketAddr::new(ip, port), deadline.left());
-    if found.into_iter().any(takes) {
-        Ok(format!("{place} takes connections"))
-    } else {
-        Err(format!("{place}: no connection"))
+    let mut last = "the name has no address".to_owned();
+    for ip in found {
+        match connects(&SocketAddr::new(ip, port), deadline.left()) {
+            Ok(()) => return Ok(format!("{place} takes connections")),
+            Err(err) => last = why(&err),
+        }
     }
+    Err(format!("{place}: no connection: {last}"))
 }
 
 #[cfg(test)]
@@ -61,6 +69,8 @@ mod tests {
         let url = format!("http://user:s3cret@127.0.0.1:{port}/s3cret?s3cret");
         assert_eq!(reaches(&url, limit), Ok(format!("127.0.0.1:{port} takes connections")));
         drop(listener);
+        let refused = format!("127.0.0.1:{port}: no connection: connection refused");
+        assert_eq!(reaches(&url, limit), Err(refused));
         for url in
             [url.as_str(), "ftp://h/s3cret", "s3cret", &format!("https://127.0.0.1:{port}/s3cret")]
         {
