@@ -2,9 +2,10 @@
 //! seen once, so a run that tells nobody keeps it for the next that does. Sends nothing.
 
 use crate::commands::memory::Memory;
-use crate::commands::telling::name_of;
+use crate::commands::telling::bare;
 use crate::config::Config;
 use crate::judge::since::Since;
+use crate::model::incident::named;
 use crate::model::state::HAPPENINGS;
 use crate::model::story::{Change, Story};
 
@@ -34,13 +35,12 @@ pub(super) fn of_host(memory: &Memory, config: &Config, since: &Since) -> Option
     let asked = memory.state.reboot.as_ref().is_some_and(|it| it.at.boot == last.finished.boot);
     let (change, reason, opened) = since.story(config.fresh_for, asked, &now)?;
     Some(Story {
-        name: name_of(config, &memory.host),
         // By the cycle that it follows, so that a run that does it all again tells it once.
-        incident: format!("{}-{}", change.word(), last.finished.wall.strftime("%Y%m%dT%H%M%SZ")),
+        incident: named(change.word(), last.finished.wall),
         opened,
         lasted: now.wall.duration_since(opened).try_into().unwrap_or_default(),
         reason,
-        ..Story::new(change, &memory.host, now.wall)
+        ..bare(memory, config, change, now.wall)
     })
 }
 
@@ -49,10 +49,9 @@ fn of_holds(memory: &mut Memory, config: &Config) -> Vec<Story> {
     let now = memory.now();
     let ended = std::mem::take(&mut memory.ended);
     let story = |(id, text): (String, String)| Story {
-        name: name_of(config, &memory.host),
         incident: format!("hold-{id}"),
         reason: text,
-        ..Story::new(Change::Hold, &memory.host, now.wall)
+        ..bare(memory, config, Change::Hold, now.wall)
     };
     ended.into_iter().map(story).collect()
 }

@@ -200,7 +200,7 @@ impl<'a> Memory<'a> {
     ) -> String {
         let orphans = self.orphans.get_or_init(|| Orphans::read(self.dir));
         let found = orphans.incident(name, known, now).filter(|id| Some(id.as_str()) != last);
-        found.unwrap_or_else(|| format!("{name}-{}", now.wall.strftime("%Y%m%dT%H%M%SZ")))
+        found.unwrap_or_else(|| incident::named(name, now.wall))
     }
 
     /// Writes down what became of a reboot that was asked for, as soon as this look can tell.

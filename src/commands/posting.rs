@@ -86,17 +86,7 @@ pub(super) fn deliver(
     }
     let left = deadline.left().saturating_sub(RESERVE).min(DELIVERY);
     let by = Deadline::after(left);
-    let post = Post {
-        memory,
-        channels: Mutex::new(channels),
-        config,
-        turn: turn.as_ref(),
-        began: memory.began(),
-        zone: TimeZone::system(),
-        entries: Mutex::new(entries),
-        delivered: Mutex::new(Delivered::default()),
-        failed: Mutex::new(Vec::new()),
-    };
+    let post = Post::new(memory, config, turn.as_ref(), channels, entries);
     post.round(by, true);
     // What others recorded while a channel was waited for, and what is to be told of that channel.
     let mut more = post.more() | post.tell_of_broken();
@@ -128,23 +118,11 @@ pub(super) struct Upcoming {
 
 /// What would leave over each of the config's channels, in their order. Sends nothing and changes nothing.
 pub(super) fn upcoming(memory: &Memory, config: &Config) -> Vec<Upcoming> {
-    let post = Post {
-        memory,
-        channels: Mutex::new(channels::load(memory.dir)),
-        config,
-        turn: None,
-        began: memory.began(),
-        zone: TimeZone::system(),
-        entries: Mutex::new(outbox::waiting(memory.dir).entries),
-        delivered: Mutex::new(Delivered::default()),
-        failed: Mutex::new(Vec::new()),
-    };
+    let entries = outbox::waiting(memory.dir).entries;
+    let post = Post::new(memory, config, None, channels::load(memory.dir), entries);
     let of = |channel: &Channel| {
-        let waits = |entry: &Entry| {
-            entry.channels.get(&channel.name).is_some_and(|delivery| !delivery.finished())
-        };
-        let waiting =
-            post.entries.lock().map_or(0, |all| all.iter().filter(|it| waits(it)).count());
+        let waits = |entry: &&Entry| entry.waits_for(&channel.name);
+        let waiting = post.entries.lock().map_or(0, |all| all.iter().filter(waits).count());
         let parcels = parcels(post.waiting(channel), channel.digests());
         let shown = |parcel| post.outgoing(parcel, channel, |out| channel.preview(out));
         let letters = parcels.iter().map(shown).collect();
@@ -169,7 +147,28 @@ struct Post<'a> {
     failed: Mutex<Vec<String>>,
 }
 
-impl Post<'_> {
+impl<'a> Post<'a> {
+    /// Of what waits, nothing of it tried yet.
+    fn new(
+        memory: &'a Memory<'a>,
+        config: &'a Config,
+        turn: Option<&'a Turn>,
+        channels: Channels,
+        entries: Vec<Entry>,
+    ) -> Self {
+        Self {
+            memory,
+            channels: Mutex::new(channels),
+            config,
+            turn,
+            began: memory.began(),
+            zone: TimeZone::system(),
+            entries: Mutex::new(entries),
+            delivered: Mutex::new(Delivered::default()),
+            failed: Mutex::new(Vec::new()),
+        }
+    }
+
     /// Serves the channels side by side; the `first` time outages are renewed, too.
     fn round(&self, by: Deadline, first: bool) {
         std::thread::scope(|scope| {
@@ -251,12 +250,14 @@ impl Post<'_> {
             }
             self.learn(channel, &sent, first);
             first = false;
-            if let Ok(mut delivered) = self.delivered.lock() {
-                match &sent {
-                    Sent::Accepted(_) => delivered.accepted += 1,
-                    Sent::Later(why) | Sent::Busy { why, .. } | Sent::Never(why) => {
-                        delivered.refused.push((channel.name.clone(), why.clone()));
+            match &sent {
+                Sent::Accepted(_) => {
+                    if let Ok(mut delivered) = self.delivered.lock() {
+                        delivered.accepted += 1;
                     }
+                }
+                Sent::Later(why) | Sent::Busy { why, .. } | Sent::Never(why) => {
+                    self.refused(channel, why);
                 }
             }
             if matches!(sent, Sent::Later(_) | Sent::Busy { .. }) {
@@ -268,6 +269,12 @@ impl Post<'_> {
         }
         if renews && channel.renews() && !by.passed() {
             self.renew(channel, by);
+        }
+    }
+
+    fn refused(&self, channel: &Channel, why: &str) {
+        if let Ok(mut delivered) = self.delivered.lock() {
+            delivered.refused.push((channel.name.clone(), why.to_owned()));
         }
     }
 
@@ -306,9 +313,7 @@ impl Post<'_> {
             Sent::Later(why) | Sent::Busy { why, .. } | Sent::Never(why) => {
                 let text = format!("renewal by {}: not accepted: {why}", channel.name);
                 self.memory.event(Kind::Notification, "", "", &text);
-                if let Ok(mut delivered) = self.delivered.lock() {
-                    delivered.refused.push((channel.name.clone(), why));
-                }
+                self.refused(channel, &why);
             }
         }
     }
@@ -386,8 +391,7 @@ impl Post<'_> {
     fn waiting(&self, channel: &Channel) -> Vec<Letter> {
         let Ok(entries) = self.entries.lock() else { return Vec::new() };
         let waits = |entry: &Entry| {
-            let waits = entry.channels.get(&channel.name).is_some_and(|one| !one.finished());
-            waits && !self.quiet(&entry.story, channel, self.began.wall)
+            entry.waits_for(&channel.name) && !self.quiet(&entry.story, channel, self.began.wall)
         };
         let all = entries.iter().enumerate();
         let waiting = all.filter(|(_, entry)| waits(entry)).map(|(at, entry)| (at, entry.clone()));

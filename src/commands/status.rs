@@ -25,7 +25,8 @@ use crate::report::screen::Paint;
 use crate::report::services::Shown;
 use crate::report::text::{Row, table};
 use crate::store::holds::Kept;
-use crate::store::{Dir, channels, outbox};
+use crate::store::outbox::Entry;
+use crate::store::{channels, outbox};
 
 /// More notifications that wait are counted.
 const WAITING: usize = 10;
@@ -96,21 +97,21 @@ struct Told {
 impl Told {
     fn of(remembered: &Remembered, now: &Now) -> Self {
         let Some(dir) = &remembered.dir else { return Self::default() };
+        let (channels, entries) = (channels::load(dir), outbox::waiting(dir).entries);
         Self {
             heartbeats: pinged::last(dir),
-            waiting: waiting(dir),
-            channels: channels::load(dir),
-            broken: unreached::known(dir, now),
+            waiting: waiting(&entries),
+            broken: unreached::broken(&channels, &entries, now),
+            channels,
         }
     }
 }
 
-fn waiting(dir: &Dir) -> Vec<(String, String)> {
-    let entries = outbox::waiting(dir).entries;
+fn waiting(entries: &[Entry]) -> Vec<(String, String)> {
     let mut waiting = Vec::new();
     for entry in entries {
         for (channel, delivery) in &entry.channels {
-            if delivery.accepted.is_none() && !delivery.gone {
+            if !delivery.finished() {
                 let what = format!("{} of {}", entry.story.change.word(), entry.story.service);
                 let why =
                     if delivery.answer.is_empty() { "not tried yet" } else { &delivery.answer };

@@ -7,9 +7,10 @@ use jiff::Timestamp;
 
 use crate::commands::memory::Memory;
 use crate::commands::pinged;
-use crate::commands::telling::name_of;
+use crate::commands::telling::bare;
 use crate::config::Config;
 use crate::judge::outages::{Due, Outages, due};
+use crate::model::incident::named;
 use crate::model::state::{State, Summed};
 use crate::model::story::{Change, Story};
 use crate::report::summary::{Counted, Standing, headline, lines};
@@ -18,8 +19,6 @@ use crate::store::outbox;
 
 /// Changes of status that are looked through, more than a host has in a week.
 const FLIPS: usize = 5000;
-/// How a moment is written in a name.
-const BASIC: &str = "%Y%m%dT%H%M%SZ";
 
 /// What is due now, one for all channels that want it at the same time.
 pub(super) fn summaries(memory: &mut Memory, config: &Config) -> Vec<Story> {
@@ -103,13 +102,12 @@ fn story(
             .collect(),
     };
     Story {
-        name: name_of(config, &memory.host),
         // By its times, so that a run that does it all again tells it once, and each to those that it is for.
-        incident: format!("summary-{}-{}", from.strftime(BASIC), time.strftime(BASIC)),
+        incident: named(&named("summary", from), time),
         reason: headline(&standing),
         lines: lines(&standing),
         only,
-        ..Story::new(Change::Summary, &memory.host, now)
+        ..bare(memory, config, Change::Summary, now)
     }
 }
 

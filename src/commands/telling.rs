@@ -1,6 +1,8 @@
 //! What is to be told of an incident, and of the config: stories, made of what was seen and measured. Sends
 //! nothing; `posting` does.
 
+use jiff::Timestamp;
+
 use crate::commands::cycle::Sight;
 use crate::commands::keeping::evidence_of;
 use crate::commands::memory::Memory;
@@ -20,6 +22,11 @@ use crate::sys::journal::Priority;
 /// The name that goes into subjects.
 pub(super) fn name_of(config: &Config, host: &str) -> String {
     config.name.clone().unwrap_or_else(|| host.to_owned())
+}
+
+/// A story of which only its change, the host and the time are known.
+pub(super) fn bare(memory: &Memory, config: &Config, change: Change, at: Timestamp) -> Story {
+    Story { name: name_of(config, &memory.host), ..Story::new(change, &memory.host, at) }
 }
 
 /// What can be told of a service's incident; `lasted` is counted from its opening.
@@ -44,7 +51,6 @@ pub(super) fn story(
                 .collect()
         });
     Story {
-        name: name_of(config, &memory.host),
         service: service.name.clone(),
         domain: service.domain.clone(),
         port: service.port,
@@ -64,7 +70,7 @@ pub(super) fn story(
         unit: sight.settled.runner.as_ref().map(|runner| runner.unit.clone()),
         server: config.supervisord.as_ref().filter(|s| !s.usual).map(|s| s.address.clone()),
         held: incident.held.as_ref().map(|held| held.why.clone()),
-        ..Story::new(change, &memory.host, now.wall)
+        ..bare(memory, config, change, now.wall)
     }
 }
 
@@ -113,13 +119,12 @@ pub(super) fn unwatched(memory: &Memory, config: &Config) -> Vec<Story> {
         !configured && state.incident.as_ref().is_some_and(|incident| incident.told.is_some())
     });
     let story = |(name, incident): (&String, &Incident)| Story {
-        name: name_of(config, &memory.host),
         service: name.clone(),
         incident: incident.id.clone(),
         opened: incident.opened.wall,
         reason: incident.reason.clone(),
         lasted: now.elapsed(&incident.opened),
-        ..Story::new(Change::Unwatched, &memory.host, now.wall)
+        ..bare(memory, config, Change::Unwatched, now.wall)
     };
     gone.filter_map(|(name, state)| Some((name, state.incident.as_ref()?))).map(story).collect()
 }
@@ -157,12 +162,11 @@ pub(super) fn config_story(memory: &mut Memory, configured: &Configured) -> Opti
     let incident = memory.incident_id(&name, known, None, &now);
     memory.state.config_told = Some(text);
     Some(Story {
-        name: name_of(&configured.config, &memory.host),
         critical: true,
         incident,
         reason: "the configuration is wrong; the last one that loaded is in use".into(),
         problems: told(problems),
-        ..Story::new(Change::Config, &memory.host, now.wall)
+        ..bare(memory, &configured.config, Change::Config, now.wall)
     })
 }
 

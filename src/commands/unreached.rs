@@ -2,8 +2,9 @@
 //! Sends nothing; `posting` finds out which they are.
 
 use crate::commands::memory::Memory;
-use crate::commands::telling::name_of;
+use crate::commands::telling::bare;
 use crate::config::Config;
+use crate::model::incident::named;
 use crate::model::reachable::{Channels, Reachable};
 use crate::model::story::{Change, Story};
 use crate::model::text::plural;
@@ -14,7 +15,12 @@ use crate::store::{Dir, channels};
 
 /// The channels that are broken now, of which this directory knows, by name.
 pub(super) fn known(dir: &Dir, now: &Now) -> Vec<Unreached> {
-    broken(&channels::load(dir), &outbox::waiting(dir).entries, now)
+    let channels = channels::load(dir);
+    // Mostly there is none, and what waits need not be read.
+    if !channels.values().any(|channel| channel.is_broken(now)) {
+        return Vec::new();
+    }
+    broken(&channels, &outbox::waiting(dir).entries, now)
 }
 
 /// Those of `channels` that are broken, with how many of `entries` wait for each.
@@ -22,11 +28,10 @@ pub(super) fn broken(channels: &Channels, entries: &[Entry], now: &Now) -> Vec<U
     let broken = channels.iter().filter(|(_, channel)| channel.is_broken(now));
     broken
         .filter_map(|(name, channel)| {
-            let waits = |entry: &&Entry| entry.channels.get(name).is_some_and(|it| !it.finished());
             Some(Unreached {
                 channel: name.clone(),
                 since: channel.since(now)?,
-                waiting: entries.iter().filter(waits).count(),
+                waiting: entries.iter().filter(|entry| entry.waits_for(name)).count(),
                 why: channel.why.clone(),
             })
         })
@@ -75,15 +80,14 @@ fn story(memory: &Memory, config: &Config, one: &Unreached, known: &Reachable, n
         "It refused at least one for good, which is not sent again: see `miraclemax status`.".into()
     });
     Story {
-        name: name_of(config, &memory.host),
         critical: true,
         // By when it was noted, which stays the same whatever becomes of the clock.
-        incident: format!("channel-{}-{}", one.channel, noted.strftime("%Y%m%dT%H%M%SZ")),
+        incident: named(&format!("channel-{}", one.channel), noted),
         opened: one.since,
         reason: format!("{} takes no letters: {}", one.channel, one.why),
         lasted: std::time::Duration::try_from(now.wall.duration_since(one.since))
             .unwrap_or_default(),
         lines: waits.into_iter().chain(refused).collect(),
-        ..Story::new(Change::Channel, &memory.host, now.wall)
+        ..bare(memory, config, Change::Channel, now.wall)
     }
 }

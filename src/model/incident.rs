@@ -3,10 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::time::Stamp;
 use crate::model::verdict::millis;
+
+/// A name that says what it is of and when that began: `web-20260102T030405Z`.
+pub fn named(what: &str, at: Timestamp) -> String {
+    format!("{what}-{}", at.strftime("%Y%m%dT%H%M%SZ"))
+}
 
 /// One service's outage, open until its probes find it up again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

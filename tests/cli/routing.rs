@@ -4,20 +4,16 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::HOPELESS;
 use super::hearing::{channel, host, told};
 use crate::support::host::Host;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-const WEB: &str = r#"
-[[service]]
-name = "web"
-checks = ["file:$DIR/up"]
-restart = ["true"]
-max_heals = "1 per 10m"
-retry_after = "10h"
-remind_every = "1h"
-"#;
+/// One that nothing helps, and that is told again every hour.
+fn web() -> String {
+    format!("{HOPELESS}remind_every = \"1h\"\n")
+}
 
 /// The team, and who is told later.
 fn channels() -> String {
@@ -26,7 +22,7 @@ fn channels() -> String {
 
 #[test]
 fn the_next_people_are_told_when_it_lasts_and_of_its_end_only_if_they_were() {
-    let host = host(&[WEB, &channels()]);
+    let host = host(&[&web(), &channels()]);
     host.run(&["heal"]).ends(2);
     assert_eq!(told(&host), ["team Test: web - FAILED"]);
     host.age(Duration::from_secs(1500));
@@ -63,8 +59,8 @@ fn the_next_people_are_told_when_it_lasts_and_of_its_end_only_if_they_were() {
 #[test]
 fn by_night_only_what_is_critical_is_sent() {
     let night = channel("team", "quiet_hours = \"00:00-24:00\"");
-    let shop = WEB.replace("web", "shop").replace("DIR/up", "DIR/open") + "critical = false\n";
-    let host = host(&[WEB, &shop, &night]);
+    let shop = web().replace("web", "shop").replace("DIR/up", "DIR/open") + "critical = false\n";
+    let host = host(&[&web(), &shop, &night]);
     host.run(&["heal"]).ends(2);
     assert_eq!(told(&host), ["team Test: web - FAILED"]);
     let json = host.run(&["status", "--format", "json"]).json();
@@ -79,7 +75,7 @@ fn by_night_only_what_is_critical_is_sent() {
 
 #[test]
 fn what_comes_back_by_itself_before_anybody_was_told_is_told() {
-    let waits = format!("{WEB}boot_grace = \"900d\"\n");
+    let waits = web() + "boot_grace = \"900d\"\n";
     let host = host(&[&waits, &channels()]);
     host.run(&["heal"]).ends(2);
     assert_eq!(told(&host), [] as [&str; 0], "it is given time");
@@ -104,7 +100,7 @@ fn last_cycle(host: &Host, hours_ago: i64, boot: Option<&str>) {
 
 #[test]
 fn a_restart_of_the_host_is_told_once_and_not_where_it_was_asked_for() {
-    let host = host(&[WEB, &channels()]);
+    let host = host(&[&web(), &channels()]);
     host.write("up", "");
     host.run(&["heal"]).ends(0);
     last_cycle(&host, 1, Some("another-boot"));
@@ -128,7 +124,7 @@ fn a_restart_of_the_host_is_told_once_and_not_where_it_was_asked_for() {
 #[test]
 fn how_things_stand_is_told_when_it_is_time_and_once() {
     let daily = "[[notify]]\nname = \"day\"\nvia = \"command\"\ncommand = [\"$DIR/bin/keep\"]\nsummary = \"00:00 UTC\"\n";
-    let host = host(&[WEB, daily]);
+    let host = host(&[&web(), daily]);
     host.fake("keep", "cat >> $DIR/told; echo >> $DIR/told");
     host.write("up", "");
     let letters = || -> Vec<Value> {

@@ -15,6 +15,7 @@ use crate::commands::switches;
 use crate::commands::telling::name_of;
 use crate::config::Config;
 use crate::heartbeat::{self, Heartbeat, Pinged, Signal};
+use crate::model::incident::named;
 use crate::model::letter::{self, Outgoing, Sent};
 use crate::model::story::{Change, Story};
 use crate::model::text::{human_duration, one_line};
@@ -56,7 +57,7 @@ struct Tested {
 pub(super) fn story(config: &Config, host: &str, at: Timestamp) -> Story {
     Story {
         name: name_of(config, host),
-        incident: format!("test-{}", at.strftime("%Y%m%dT%H%M%SZ")),
+        incident: named("test", at),
         reason: "asked for by `miraclemax check --self --send-test`".into(),
         ..Story::new(Change::Test, host, at)
     }

@@ -13,6 +13,7 @@ use crate::commands::setup::{Configured, Setup};
 use crate::commands::telling;
 use crate::config::Config;
 use crate::heartbeat::{self, Heartbeat, Signal};
+use crate::model::incident::named;
 use crate::model::scrub::scrub;
 use crate::model::story::{Change, Story};
 use crate::model::text::human_duration;
@@ -80,7 +81,7 @@ impl<'a> Chain<'a> {
             name: self.name.clone(),
             service: "drill".into(),
             critical: true,
-            incident: format!("drill-{}", now.wall.strftime("%Y%m%dT%H%M%SZ")),
+            incident: named("drill", now.wall),
             opened: self.setup.now.wall,
             reason: scrub(why).into_owned(),
             drill: true,

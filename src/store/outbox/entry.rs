@@ -53,6 +53,11 @@ impl Entry {
         })
     }
 
+    /// True when this channel is still to be tried.
+    pub fn waits_for(&self, channel: &str) -> bool {
+        self.channels.get(channel).is_some_and(|delivery| !delivery.finished())
+    }
+
     /// True when no channel is to be tried any more.
     pub fn finished(&self) -> bool {
         self.channels.values().all(Delivery::finished)

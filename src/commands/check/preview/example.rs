@@ -6,7 +6,7 @@ use crate::commands::telling::name_of;
 use crate::config::{Config, Service};
 use crate::manager::Choice;
 use crate::manager::systemd::Scope;
-use crate::model::incident::{Attempt, Outcome};
+use crate::model::incident::{Attempt, Outcome, named};
 use crate::model::repeats::{PastHeal, Repeats};
 use crate::model::story::{Change, Evidence, Story};
 use crate::model::time::{Now, Stamp};
@@ -36,7 +36,7 @@ pub(super) fn story(
     let opened = ago(now, lasted);
     let base = Story {
         name: name_of(config, host),
-        incident: format!("example-{}", opened.wall.strftime("%Y%m%dT%H%M%SZ")),
+        incident: named("example", opened.wall),
         opened: opened.wall,
         lasted,
         reason: reason(change, service),
