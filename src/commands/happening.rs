@@ -8,6 +8,7 @@ use crate::judge::since::Since;
 use crate::model::incident::named;
 use crate::model::state::HAPPENINGS;
 use crate::model::story::{Change, Story};
+use crate::model::time::lapse;
 
 /// What is to be told by this run: `of_host`, of holds, and what others have seen.
 pub(super) fn told(memory: &mut Memory, config: &Config, of_host: Option<Story>) -> Vec<Story> {
@@ -38,7 +39,7 @@ pub(super) fn of_host(memory: &Memory, config: &Config, since: &Since) -> Option
         // By the cycle that it follows, so that a run that does it all again tells it once.
         incident: named(change.word(), last.finished.wall),
         opened,
-        lasted: now.wall.duration_since(opened).try_into().unwrap_or_default(),
+        lasted: lapse(opened, now.wall),
         reason,
         ..bare(memory, config, change, now.wall)
     })

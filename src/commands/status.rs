@@ -17,7 +17,7 @@ use crate::model::hold::Hold;
 use crate::model::reachable::{Channels, Reachable};
 use crate::model::state::{Happening, ServiceState};
 use crate::model::text::{human_duration, one_line, plural};
-use crate::model::time::Now;
+use crate::model::time::{Now, lapse};
 use crate::model::verdict::Verdict;
 use crate::outcome::Outcome;
 use crate::report::email::Unreached;
@@ -274,7 +274,7 @@ fn hold_as_json(kept: &Kept) -> Value {
 
 /// The last thing that happened to the host itself, while it is news.
 fn happened(last: &Happening, setup: &Setup) -> Option<Row> {
-    let ago = Duration::try_from(setup.now.wall.duration_since(last.at)).unwrap_or_default();
+    let ago = lapse(last.at, setup.now.wall);
     (ago < NEWS).then(|| Row {
         word: "note".into(),
         paint: Paint::Dim,

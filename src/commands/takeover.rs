@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::model::text::human_duration;
-use crate::model::time::Now;
+use crate::model::time::{Now, lapse};
 use crate::store::Dir;
 use crate::store::lock::{self, Holder};
 use crate::sys::process::{self, Process};
@@ -85,7 +85,7 @@ pub(super) fn take_over(
 fn proven(process: &Process, holder: &Holder, now: &Now) -> Result<(), String> {
     let pid = process.pid;
     let started = process.started(now);
-    let late = Duration::try_from(started.duration_since(holder.started.wall)).unwrap_or_default();
+    let late = lapse(holder.started.wall, started);
     if late > TOLERANCE {
         return Err(format!(
             "pid {pid} was started after the lock was taken: it is another process"

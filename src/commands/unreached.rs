@@ -8,7 +8,7 @@ use crate::model::incident::named;
 use crate::model::reachable::{Channels, Reachable};
 use crate::model::story::{Change, Story};
 use crate::model::text::plural;
-use crate::model::time::Now;
+use crate::model::time::{Now, lapse};
 use crate::report::email::Unreached;
 use crate::store::outbox::{self, Entry};
 use crate::store::{Dir, channels};
@@ -85,8 +85,7 @@ fn story(memory: &Memory, config: &Config, one: &Unreached, known: &Reachable, n
         incident: named(&format!("channel-{}", one.channel), noted),
         opened: one.since,
         reason: format!("{} takes no letters: {}", one.channel, one.why),
-        lasted: std::time::Duration::try_from(now.wall.duration_since(one.since))
-            .unwrap_or_default(),
+        lasted: lapse(one.since, now.wall),
         lines: waits.into_iter().chain(refused).collect(),
         ..bare(memory, config, Change::Channel, now.wall)
     }

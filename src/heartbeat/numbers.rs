@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::heartbeat::{Ping, Signal};
+use crate::model::time::lapse;
 
 /// One measure, of the host or of each service.
 pub(super) struct Number {
@@ -59,6 +60,6 @@ pub(super) fn of(ping: &Ping<'_>, now: Timestamp) -> Vec<Number> {
 
 /// Whole seconds since 1970.
 fn seconds(at: Timestamp) -> f64 {
-    let since = Duration::try_from(at.duration_since(Timestamp::UNIX_EPOCH)).unwrap_or_default();
+    let since = lapse(Timestamp::UNIX_EPOCH, at);
     Duration::from_secs(since.as_secs()).as_secs_f64()
 }

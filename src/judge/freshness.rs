@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::judge::severity::Severity;
 use crate::model::state::Cycle;
 use crate::model::text::{human_duration, one_line, plural};
-use crate::model::time::Now;
+use crate::model::time::{Now, lapse};
 
 /// How far two clocks' readings of one moment may differ: coarse file times, a clock being slewed.
 const TOLERANCE: Duration = Duration::from_secs(5);
@@ -127,7 +127,7 @@ pub fn freshness(seen: &Seen<'_>, now: &Now) -> Freshness {
 
 /// How far `moment` lies after `other`; zero when it does not.
 fn ahead(moment: Timestamp, other: Timestamp) -> Duration {
-    Duration::try_from(moment.duration_since(other)).unwrap_or_default()
+    lapse(other, moment)
 }
 
 impl Freshness {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::model::occasion::Occasion;
+use crate::model::time::lapse;
 
 /// A summary that is so late is left out: the next one is near.
 const LATE: Duration = Duration::from_hours(24);
@@ -37,20 +38,15 @@ impl Outages {
                     outages.count += 1;
                 }
                 (Some(began), false) => {
-                    outages.lasted += between(began, at);
+                    outages.lasted += lapse(began, at);
                     since = None;
                 }
                 _ => {}
             }
         }
-        outages.lasted += since.map_or(Duration::ZERO, |began| between(began, now));
+        outages.lasted += since.map_or(Duration::ZERO, |began| lapse(began, now));
         outages
     }
-}
-
-/// Nothing where the clock was set back.
-fn between(from: Timestamp, to: Timestamp) -> Duration {
-    Duration::try_from(to.duration_since(from)).unwrap_or_default()
 }
 
 /// Whether a summary is due.
@@ -73,7 +69,7 @@ pub fn due(occasion: &Occasion, last: Option<Timestamp>, now: Timestamp) -> Due 
         Some(last) if last >= time && last <= now => Due::No,
         // A clock that was set back: begun anew.
         Some(last) if last > now => Due::Passed(time),
-        Some(_) if between(time, now) > LATE => Due::Passed(time),
+        Some(_) if lapse(time, now) > LATE => Due::Passed(time),
         Some(_) => Due::Now(time),
     }
 }

@@ -9,7 +9,7 @@ use crate::model::policy::Policy;
 use crate::model::state::Cycle;
 use crate::model::story::Change;
 use crate::model::text::human_duration;
-use crate::model::time::Now;
+use crate::model::time::{Now, lapse};
 
 /// How a notice of such a time begins.
 const UNSEEN: &str = "nobody looked";
@@ -159,7 +159,7 @@ pub fn grace(since: Option<&Since>, policy: &Policy, now: &Now) -> Option<(Durat
 fn between(from: Timestamp, to: Timestamp) -> String {
     let same_day = from.strftime("%F").to_string() == to.strftime("%F").to_string();
     let end = to.strftime(if same_day { "%H:%MZ" } else { "%F %H:%MZ" });
-    let lasted = Duration::try_from(to.duration_since(from)).unwrap_or_default();
+    let lasted = lapse(from, to);
     let lasted = human_duration(Duration::from_secs(lasted.as_secs() / 60 * 60));
     format!("from {} to {end} ({lasted})", from.strftime("%F %H:%MZ"))
 }

@@ -70,7 +70,7 @@ impl Now {
         if then.boot == self.boot {
             return least;
         }
-        let by_wall = Duration::try_from(self.wall.duration_since(then.wall)).unwrap_or_default();
+        let by_wall = lapse(then.wall, self.wall);
         least.max(by_wall)
     }
 
@@ -104,8 +104,13 @@ impl Stamp {
         if self.boot == then.boot {
             return Duration::from_millis(self.since_boot_ms.saturating_sub(then.since_boot_ms));
         }
-        Duration::try_from(self.wall.duration_since(then.wall)).unwrap_or_default()
+        lapse(then.wall, self.wall)
     }
+}
+
+/// How long it is from one time of the wall clock to another; nothing where that was set back in between.
+pub fn lapse(from: Timestamp, to: Timestamp) -> Duration {
+    Duration::try_from(to.duration_since(from)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::model::fields::Fields;
 use crate::model::text::{human_duration, nearest, one_line};
+use crate::model::time::lapse;
 use crate::probe::restarts::{Restarts, times};
 use crate::probe::{Answer, At};
 use crate::sys::clock::{self, Deadline};
@@ -163,7 +164,7 @@ fn starting(found: &engine::Container, is: &str, grace: Duration, now: Timestamp
         return Answer::unknown(format!("{is} is starting"));
     };
     // A clock that was set back has seen nothing of it yet.
-    let since = Duration::try_from(now.duration_since(started)).unwrap_or_default();
+    let since = lapse(started, now);
     let shown = human_duration(since);
     if since <= grace {
         Answer::unknown(format!("{is} is starting, for {shown} so far"))

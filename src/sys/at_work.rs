@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rustix::process::{Flock, FlockType, fcntl_getlk};
 
-use crate::model::time::Now;
+use crate::model::time::{Now, lapse};
 use crate::sys::{files, made_up, process};
 
 /// Locks that package managers hold by `fcntl` while they work: dpkg and apt (`lock-frontend`, then `lock`), rpm at
@@ -161,7 +161,7 @@ fn age(about: &Metadata, now: &Now) -> Duration {
 }
 
 fn since(then: Timestamp, now: &Now) -> Duration {
-    Duration::try_from(now.wall.duration_since(then)).unwrap_or_default()
+    lapse(then, now.wall)
 }
 
 #[cfg(test)]

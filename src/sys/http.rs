@@ -20,6 +20,7 @@ use ureq::unversioned::transport::{ConnectProxyConnector, TcpConnector};
 use ureq::{Agent, Body, Error, Proxy};
 
 use crate::model::secret::Secret;
+use crate::model::time::lapse;
 use crate::sys::clock::{self, Deadline, Stopwatch};
 use crate::sys::http::line::{Names, Net, Tls, Unix};
 use crate::sys::http::redirect::Hop;
@@ -145,7 +146,7 @@ impl Response {
         };
         let at = date(value)?;
         let from = self.header("date").and_then(date).unwrap_or_else(|| clock::now().wall);
-        Some(Duration::try_from(at.duration_since(from)).unwrap_or_default())
+        Some(lapse(from, at))
     }
 }
 

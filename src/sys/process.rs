@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::time::Now;
+use crate::model::time::{Now, lapse};
 use crate::sys::clock::{self, Deadline};
 
 /// Linux cuts a process's name to this many bytes.
@@ -71,7 +71,7 @@ impl Process {
     /// How long it has been running, exact to about a second.
     pub fn age(&self) -> Duration {
         let now = clock::now();
-        Duration::try_from(now.wall.duration_since(self.started(&now))).unwrap_or_default()
+        lapse(self.started(&now), now.wall)
     }
 }
 

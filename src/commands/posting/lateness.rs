@@ -1,12 +1,12 @@
 //! Why letters leave later than they were written, and what became meanwhile of what they tell.
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use crate::commands::posting::Post;
 use crate::commands::posting::parcels::{Letter, Parcel};
 use crate::model::course::{Course, Over};
 use crate::model::story::{Change, Story};
+use crate::model::time::lapse;
 use crate::notify::Channel;
 use crate::report::email::{Late, Wait, Why};
 
@@ -63,6 +63,6 @@ impl Post<'_> {
 pub(super) fn latest<'s>(course: &Course<'s>) -> Cow<'s, Story> {
     let Some(over) = &course.over else { return Cow::Borrowed(course.story) };
     let at = over.at.unwrap_or(course.story.at);
-    let lasted = Duration::try_from(at.duration_since(course.story.opened)).unwrap_or_default();
+    let lasted = lapse(course.story.opened, at);
     Cow::Owned(Story { change: Change::Resolved, at, lasted, ..course.story.clone() })
 }

@@ -1,11 +1,10 @@
 //! What a letter says that leaves later than it was written: since when, why, and how the incident went meanwhile.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use crate::model::course::{Over, Step};
 use crate::model::text::{human_duration, plural};
+use crate::model::time::lapse;
 use crate::report::email::mark;
 use crate::report::email::section::Page;
 
@@ -47,7 +46,7 @@ pub enum Why {
 pub(super) fn note(page: &mut Page, late: &Late, alone: bool) {
     for Wait { count, since, why } in &late.waits {
         let (from, to) = (page.time(*since), page.time(late.now));
-        let waited = Duration::try_from(late.now.duration_since(*since)).unwrap_or_default();
+        let waited = lapse(*since, late.now);
         let waited = human_duration(waited);
         let (letters, span) = (plural(*count, "letter"), page.span(*since, late.now));
         let was = if *count == 1 { "was" } else { "were" };

@@ -11,6 +11,7 @@ use crate::model::incident::{Attempt, Outcome};
 use crate::model::repeats::{PastHeal, Repeats};
 use crate::model::story::{Change, Story};
 use crate::model::text::{human_duration, one_line, plural};
+use crate::model::time::lapse;
 use crate::model::unit::HandsOff;
 use crate::report::cause;
 use crate::report::manual;
@@ -371,7 +372,7 @@ pub(super) fn healing_time(story: &Story) -> Option<String> {
     let before = if first.at.boot == last.at.boot {
         Duration::from_millis(last.at.since_boot_ms.saturating_sub(first.at.since_boot_ms))
     } else {
-        Duration::try_from(last.at.wall.duration_since(first.at.wall)).unwrap_or_default()
+        lapse(first.at.wall, last.at.wall)
     };
     let time = human_duration(before + last.took);
     Some(if at == 0 { time } else { format!("{time}, over {}", plural(at + 1, "attempt")) })

@@ -53,7 +53,7 @@ pub fn begun(dir: &Dir, channel: &str, stories: &[&Story]) -> Option<Thread> {
         return None;
     }
     let over = |told: &String| {
-        stories.iter().any(|story| ends(story) && story.incident == *told)
+        stories.iter().any(|story| story.change.ends() && story.incident == *told)
             || read(dir, channel, told).is_some_and(|other| other.over)
     };
     thread.over = thread.tells.iter().all(over);
@@ -74,11 +74,13 @@ pub fn told(
     for story in stories {
         let Some(incident) = incident(story) else { continue };
         let thread = match (read(dir, channel, incident), &taken.handle) {
-            (Some(thread), _) if ends(story) && !thread.over => Thread { over: true, ..thread },
+            (Some(thread), _) if story.change.ends() && !thread.over => {
+                Thread { over: true, ..thread }
+            }
             (None, Some(handle)) => Thread {
                 handle: handle.clone(),
                 tells: tells(),
-                over: ends(story),
+                over: story.change.ends(),
                 body: body.chars().take(BODY).collect(),
             },
             _ => continue,
@@ -91,10 +93,6 @@ pub fn told(
 /// What it is remembered by; what is told of no incident has no thread.
 fn incident(story: &Story) -> Option<&str> {
     Some(story.incident.as_str()).filter(|incident| !incident.is_empty())
-}
-
-fn ends(story: &Story) -> bool {
-    story.change.ends()
 }
 
 fn folder(dir: &Dir) -> PathBuf {

@@ -1,14 +1,13 @@
 //! The heartbeats: when the last ping of each was accepted, by what is remembered; and where its service has an API, how
 //! the check stands there. Pings none.
 
-use std::time::Duration;
-
 use crate::commands::setup::Setup;
 use crate::config::Config;
 use crate::heartbeat::Heartbeat;
 use crate::heartbeat::healthchecks_api::{Failed, Failure, Standing as There};
 use crate::model::finding::{Finding, Standing};
 use crate::model::text::{human_duration, one_line};
+use crate::model::time::lapse;
 use crate::store::Dir;
 use crate::store::events::{self, Event, Kind};
 use crate::sys::clock::Deadline;
@@ -40,7 +39,7 @@ fn last(setup: &Setup, heartbeat: &Heartbeat, pings: &[Event]) -> Finding {
         };
         return Finding::critical(about, said).hint(hint);
     };
-    let age = Duration::try_from(setup.now.wall.duration_since(ping.at)).unwrap_or_default();
+    let age = lapse(ping.at, setup.now.wall);
     let word = ping.fields.get("signal").map_or("", String::as_str);
     let by = match ping.fields.get("by").map(String::as_str) {
         Some("") | None => String::new(),
